@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { catalogueSchema } from './catalogue.js';
+import { catalogueHashSchema, epochSchema, type DeviceId } from './names.js';
+
+/** What the device says of its outbox: without it a lost tail would be invisible. */
+const outboxState = {
+  session: z.string().regex(/^[0-9a-f]{16}$/),
+  epoch: epochSchema,
+  /** The last pack number given out, -1 before the first. */
+  lastSeq: z.int().min(-1),
+  /** The oldest pack number still held, acknowledged or not; `lastSeq + 1` when none is. */
+  oldestHeld: z.int().nonnegative(),
+  timeUs: z.int(),
+};
+
+export const birthSchema = z.object({
+  type: z.literal('birth'),
+  ...outboxState,
+  catalogueHash: catalogueHashSchema,
+  catalogue: catalogueSchema,
+  version: z.string().max(64),
+});
+export const heartbeatSchema = z.object({
+  type: z.literal('heartbeat'),
+  ...outboxState,
+  /** Packs not yet acknowledged, and the outbox's bytes on disk. */
+  pending: z.int().nonnegative(),
+  bytes: z.int().nonnegative(),
+});
+/** The last will, or a polite goodbye. One of an older session than the device's newest birth is ignored. */
+export const offlineSchema = z.object({ type: z.literal('offline'), session: outboxState.session });
+/** Ties monotonic stamps of one boot to the wall clock: time = offsetUs + monotonic. */
+export const clockSchema = z.object({
+  type: z.literal('clock'),
+  session: outboxState.session,
+  bootId: z.string().regex(/^[0-9a-f-]{32,36}$/),
+  offsetUs: z.int(),
+});
+
+/** What a device publishes on its state topic. */
+export const deviceStateSchema = z.discriminatedUnion('type', [
+  birthSchema,
+  heartbeatSchema,
+  offlineSchema,
+  clockSchema,
+]);
+export type DeviceState = z.infer<typeof deviceStateSchema>;
+export type Birth = z.infer<typeof birthSchema>;
+export type Heartbeat = z.infer<typeof heartbeatSchema>;
+
+/** The kinds of records in the compacted topic `device-events`. */
+export type DeviceEventKind = 'catalogue' | 'birth' | 'heartbeat' | 'offline' | 'clock';
+
+/**
+ * The compaction key `<site>/<device>/<kind>/<id>`. A catalogue's id is its hash and a clock's its boot id, so that
+ * they stay while data refers to them; of the others only the newest counts.
+ */
+export function deviceEventKey(device: DeviceId, kind: DeviceEventKind, id = 'current'): string {
+  return `${device.site}/${device.device}/${kind}/${id}`;
+}

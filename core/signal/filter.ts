@@ -1,0 +1,18 @@
+import type { Point, Reading } from '../contract/reading.js';
+
+/**
+ * A pure step of one series: readings in, readings out, in order. No clock, no I/O; time is in the reading.
+ * One at a time and many at a time give the same result. What it leaves out it counts under a reason.
+ */
+export interface Filter {
+  push(reading: Reading): readonly Reading[];
+  /** Reason to number of readings left out since the last call. */
+  takeDropped(): ReadonlyMap<string, number>;
+}
+
+/** The last step of one series: readings become points of a form. */
+export interface Reducer {
+  push(reading: Reading): readonly Point[];
+  /** Ends what is open, because the stream ends or the wall clock has passed its end. */
+  flush(nowUs: number): readonly Point[];
+}

@@ -1,0 +1,17 @@
+import type { SensorDescription } from '#core/contract/catalogue.js';
+import type { Reading } from '#core/contract/reading.js';
+import type { Part } from '#core/runtime/lifecycle.js';
+
+/**
+ * A source of readings: one driver instance, which may have several channels.
+ *
+ * `start` opens the device and throws RetryableError while it is not there, FatalError if it never can be.
+ * `read` is called on a schedule and never twice at once; it samples every channel once and stamps each value at the
+ * moment of its measurement. It resolves with what it got: a channel that failed has quality `bad` or is absent, and
+ * never fails the others. It rejects only if the whole source failed; the caller backs off, and calls `start` again.
+ */
+export interface Sensor extends Part {
+  /** Channel name to description; constant after `start`. */
+  readonly channels: Readonly<Record<string, SensorDescription>>;
+  read(): Promise<Reading[]>;
+}

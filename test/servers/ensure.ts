@@ -1,0 +1,85 @@
+// Also a program: `node dist/test/servers/ensure.js [kafka] [influxdb] [mosquitto] [chromium]`
+import { realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { cacheRoot, type Progress } from './cache.js';
+import { installDebian, type DebianProgram } from './install-debian.js';
+import { installInfluxdb } from './install-influxdb.js';
+import { installKafka } from './install-kafka.js';
+import { skipOrThrow } from './missing-server.js';
+
+/** Where an installed server is, and what its process needs in its environment. */
+export interface Installed {
+  readonly path: string;
+  readonly version: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const mosquitto: DebianProgram = {
+  name: 'mosquitto',
+  packages: ['mosquitto', 'mosquitto-clients'],
+  programs: ['mosquitto'],
+  unpacked: 'usr/sbin/mosquitto',
+};
+
+const chromium: DebianProgram = {
+  name: 'chromium',
+  packages: ['chromium'],
+  programs: ['chromium', 'chromium-browser', 'google-chrome'],
+  places: ['/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'],
+  unpacked: 'usr/lib/chromium/chromium',
+};
+
+const servers = {
+  kafka: { why: 'the event log of a cluster', install: installKafka },
+  influxdb: { why: 'the series store of a cluster', install: installInfluxdb },
+  mosquitto: { why: 'an MQTT broker that is not ours', install: (p: Progress) => installDebian(mosquitto, p) },
+  chromium: { why: 'the browser that looks at the console', install: (p: Progress) => installDebian(chromium, p) },
+} satisfies Record<string, { why: string; install: (progress: Progress) => Promise<Installed> }>;
+
+export type ServerName = keyof typeof servers;
+
+const known = new Map<ServerName, Promise<Installed>>();
+
+/**
+ * Makes a server available on this machine, installing or building it into the cache if it is missing.
+ * Several processes may ask at once. Throws a `MissingServerError` that says what is missing and how to get it.
+ */
+export function ensureServer(name: ServerName, progress: Progress = () => undefined): Promise<Installed> {
+  const installed = known.get(name) ?? servers[name].install(progress);
+  known.set(name, installed);
+  return installed;
+}
+
+/**
+ * Whether tests may use these servers: `describe.skipIf(!(await haveServers('kafka')))`. Installs what is missing.
+ * In continuous integration a missing server throws; elsewhere a framed notice says what is skipped and how to get it.
+ */
+export async function haveServers(...names: ServerName[]): Promise<boolean> {
+  try {
+    for (const name of names) await ensureServer(name, (line) => process.stderr.write(`${line}\n`));
+    return true;
+  } catch (error) {
+    skipOrThrow(error);
+    return false;
+  }
+}
+
+async function main(names: readonly string[]): Promise<void> {
+  const unknown = names.filter((name) => !Object.hasOwn(servers, name));
+  if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(' ')}; known: ${Object.keys(servers).join(' ')}`);
+  const wanted = (names.length > 0 ? names : Object.keys(servers)) as ServerName[];
+  console.log(`cache: ${cacheRoot()}`);
+  for (const name of wanted) {
+    const started = performance.now();
+    const { path, version } = await ensureServer(name, console.log);
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    console.log(`${name} (${servers[name].why}): ${version}, ${path}, ${seconds} s`);
+  }
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  await main(process.argv.slice(2)).catch((error: unknown) => {
+    console.error(error instanceof Error ? `${error.message}\n${String(error.cause ?? '')}` : error);
+    process.exitCode = 1;
+  });
+}

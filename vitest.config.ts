@@ -1,0 +1,54 @@
+import { defineConfig } from 'vitest/config';
+import { fileURLToPath } from 'node:url';
+
+const core = fileURLToPath(new URL('./core', import.meta.url));
+
+/** Tests that need a real server, a browser or a process to kill; everything else is a unit test. */
+const heavy = ['test/servers/**', 'test/pipeline/**', 'test/browser/**', 'test/**/*.server.test.ts'];
+
+export default defineConfig({
+  resolve: { alias: [{ find: /^#core\/(.*)\.js$/, replacement: `${core}/$1.ts` }] },
+  test: {
+    pool: 'forks',
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...heavy, 'test/**/*.long.test.ts'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'servers',
+          include: ['test/servers/**/*.test.ts', 'test/**/*.server.test.ts'],
+          exclude: ['test/pipeline/**', 'test/browser/**', 'test/**/*.long.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 240_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'pipeline',
+          include: ['test/pipeline/**/*.test.ts', 'test/browser/**/*.test.ts'],
+          exclude: ['test/**/*.long.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 240_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'long',
+          include: ['test/**/*.long.test.ts'],
+          testTimeout: 1_800_000,
+          hookTimeout: 240_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
