@@ -41,6 +41,10 @@ export function brokerProperties(
     'offsets.topic.replication.factor': copies,
     'transaction.state.log.replication.factor': copies,
     'transaction.state.log.min.isr': all.length === 1 ? '1' : '2',
+    // After this time a dead broker is noticed, and a killed one may come back. With others to take over, a busy
+    // machine's pause must not be mistaken for a death.
+    'broker.session.timeout.ms': all.length === 1 ? '2000' : '6000',
+    'broker.heartbeat.interval.ms': '250',
     ...smallAndQuick,
     ...further,
   };
@@ -54,9 +58,6 @@ const smallAndQuick = {
   'offsets.topic.num.partitions': '4',
   'transaction.state.log.num.partitions': '4',
   'group.initial.rebalance.delay.ms': '0',
-  // A dead broker is noticed after this; much shorter, and a busy machine's pauses look like deaths.
-  'broker.session.timeout.ms': '6000',
-  'broker.heartbeat.interval.ms': '500',
   'num.network.threads': '2',
   'num.io.threads': '4',
   'num.recovery.threads.per.data.dir': '2',

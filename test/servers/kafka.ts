@@ -113,14 +113,14 @@ class Cluster implements Kafka {
   async stop(): Promise<void> {
     // Three brokers asked to leave together wait in vain for the controllers that left first. Where the data is to be
     // deleted anyway nobody waits; where it stays, the wait is cut short and Kafka recovers as after a power cut.
-    const end = (each: ServerProcess | undefined) => (this.folder.temporary ? each?.kill9() : each?.terminate(8_000));
-    await Promise.all(this.#processes.map(end));
+    const end = (each: ServerProcess) => (this.folder.temporary ? each.kill9() : each.terminate(8_000));
+    await Promise.all(this.#started().map(end));
     this.folder.remove();
   }
 
   async kill9(broker?: number): Promise<void> {
-    const chosen = broker === undefined ? this.#processes : [this.#process(broker)];
-    await Promise.all(chosen.map((each) => each?.kill9()));
+    const chosen = broker === undefined ? this.#started() : [this.#process(broker)];
+    await Promise.all(chosen.map((each) => each.kill9()));
   }
 
   freeze(broker: number): void {
@@ -129,6 +129,10 @@ class Cluster implements Kafka {
 
   thaw(broker: number): void {
     this.#process(broker).thaw();
+  }
+
+  #started(): ServerProcess[] {
+    return this.#processes.filter((each) => each !== undefined);
   }
 
   #place(broker: number): BrokerPlace {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { freePort } from './free-port.js';
 
 /** What to do with the rest of a connection, decided by a tap. */
 export type TapVerdict = 'close' | 'silence';
@@ -36,12 +37,12 @@ export class TcpProxy {
 
   constructor(options: TcpProxyOptions) {
     this.#options = options;
-    this.#listener = createServer((client) => this.#accept(client));
+    this.#listener = createServer({ noDelay: true, allowHalfOpen: true }, (client) => this.#accept(client));
   }
 
   /** Listens; throws if the port is taken. */
   async start(): Promise<this> {
-    this.#listener.listen(this.#options.port ?? 0, '127.0.0.1');
+    this.#listener.listen(this.#options.port ?? (await freePort()), '127.0.0.1');
     await once(this.#listener, 'listening');
     return this;
   }
@@ -85,43 +86,42 @@ export class TcpProxy {
   }
 
   #accept(client: Socket): void {
-    const server = connect({ host: '127.0.0.1', port: this.#options.target, noDelay: true });
-    client.setNoDelay(true);
+    const server = connect({ host: '127.0.0.1', port: this.#options.target, noDelay: true, allowHalfOpen: true });
     const link = { client, server };
     this.#links.add(link);
     const tap = this.#options.tap?.();
-    pass(link, client, server, tap?.toServer.bind(tap));
-    pass(link, server, client, tap?.toClient.bind(tap));
-    for (const socket of [client, server]) {
-      // A reset is what this proxy is for: the 'close' that follows ends the other side too.
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        this.#links.delete(link);
-        reset(link);
-      });
-    }
+    this.#pass(link, client, server, tap?.toServer.bind(tap));
+    this.#pass(link, server, client, tap?.toClient.bind(tap));
     if (this.#state === 'cut') reset(link);
     if (this.#state === 'stalled') hold(link);
+  }
+
+  #pass(link: Link, from: Socket, to: Socket, look?: (chunk: Buffer) => Buffer | TapVerdict): void {
+    let silent = false;
+    from.on('data', (chunk) => {
+      const result = silent ? 'silence' : (look?.(chunk) ?? chunk);
+      if (result === 'close') reset(link);
+      else if (result === 'silence') silent = true;
+      // The receiver is slow: its sender must wait, or the proxy would buffer without bound.
+      else if (result.length > 0 && !to.write(result)) from.pause();
+    });
+    to.on('drain', () => {
+      if (this.#state !== 'stalled') from.resume();
+    });
+    from.on('end', () => to.end());
+    // What failed is told by 'close', too.
+    from.on('error', () => undefined);
+    from.on('close', (failed) => {
+      this.#links.delete(link);
+      // An orderly goodbye must still reach the other side; after a failure there is none.
+      if (failed) to.resetAndDestroy();
+      else to.destroySoon();
+    });
   }
 }
 
 /** Starts a proxy to a port on loopback. */
 export const startTcpProxy = (options: TcpProxyOptions): Promise<TcpProxy> => new TcpProxy(options).start();
-
-function pass(link: Link, from: Socket, to: Socket, look?: (chunk: Buffer) => Buffer | TapVerdict): void {
-  let silent = false;
-  from.on('data', (chunk) => {
-    const result = silent ? 'silence' : (look?.(chunk) ?? chunk);
-    if (result === 'close') reset(link);
-    else if (result === 'silence') silent = true;
-    // The receiver is slow: its sender must wait, or the proxy would buffer without bound.
-    else if (result.length > 0 && !to.write(result)) {
-      from.pause();
-      to.once('drain', () => from.resume());
-    }
-  });
-  from.on('end', () => to.end());
-}
 
 function hold({ client, server }: Link): void {
   client.pause();
