@@ -3,7 +3,7 @@ import { catalogueHashSchema, epochSchema, isName, type DeviceId } from './names
 import { formSchema, qualitySchema, type Form, type Point, type Quality, type WindowParts } from './reading.js';
 import { parseSenml, resolveSenml, type ResolvedRecord, type SenmlRecord } from './senml.js';
 import type { SequenceRange } from './sequence-ranges.js';
-import { secondsToUs, usToSeconds } from './time.js';
+import { bucketStart, secondsToUs, usToSeconds } from './time.js';
 import { deflatePayload, payloadText } from './transfer-coding.js';
 
 /** The pack format that we write. */
@@ -32,7 +32,8 @@ export type TransferCoding = 'identity' | 'zlib';
 
 /** Encodes to SenML JSON. `units` gives each sensor's unit; every record names or inherits its own. */
 export function encodePackJson(pack: Pack, units: ReadonlyMap<string, string>): string {
-  const baseTimeUs = pack.points[0]?.timeUs;
+  // A whole second is an exact double, so that a plain reader's bt + t rounds to the right microsecond.
+  const baseTimeUs = pack.points[0] && bucketStart(pack.points[0].timeUs, 1_000_000);
   const baseUnit = commonUnit(pack.points, units);
   const head: SenmlRecord = { bn: `${pack.site}/${pack.device}/` };
   if (baseTimeUs !== undefined) head.bt = usToSeconds(baseTimeUs);

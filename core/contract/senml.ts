@@ -118,7 +118,8 @@ export function resolveSenml(records: readonly SenmlRecord[], nowUs: number): Re
     const relative = seconds < relativeTimeLimitSeconds;
     resolved.push({
       name: fullName,
-      timeUs: relative ? nowUs + secondsToUs(seconds) : secondsToUs(seconds),
+      // Rounded apart: their sum as a double would lose the microsecond from 2038 on.
+      timeUs: (relative ? nowUs : 0) + secondsToUs(time) + secondsToUs(record.t ?? 0),
       unit: record.u ?? unit,
       value: recordValue(record, value),
       dataValue: record.vd,
