@@ -77,7 +77,13 @@ async function main(names: readonly string[]): Promise<void> {
   }
 }
 
-if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+const program = process.argv[1];
+// The name is asked too, so that a bundle which only contains this module does not become the program.
+if (
+  program !== undefined &&
+  /ensure\.[jt]s$/.test(program) &&
+  realpathSync(program) === fileURLToPath(import.meta.url)
+) {
   await main(process.argv.slice(2)).catch((error: unknown) => {
     console.error(error instanceof Error ? `${error.message}\n${String(error.cause ?? '')}` : error);
     process.exitCode = 1;

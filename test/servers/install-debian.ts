@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, cacheRoot, type Progress, withLock } from './cache.js';
 import type { Installed } from './ensure.js';
@@ -59,16 +59,25 @@ async function installAsRoot(wanted: DebianProgram, progress: Progress): Promise
 }
 
 async function unpack(wanted: DebianProgram, progress: Progress): Promise<Installed> {
-  const folder = await cached(`debian-${wanted.name}`, limitMs, progress, async (partial) => {
+  const folder = await cached(`${release()}-${wanted.name}`, limitMs, progress, async (partial) => {
     const names = await notInstalled(wanted.packages);
     progress(`${wanted.name}: unpacking ${names.length} Debian packages into ${cacheRoot()}`);
     await apt(['download', '-q', ...names], {}, partial);
     for (const file of readdirSync(partial).filter((name) => name.endsWith('.deb'))) {
       await runCommand('dpkg', ['-x', file, 'root'], { cwd: partial, withinMs: limitMs });
+      rmSync(join(partial, file));
     }
   });
-  const libraries = await runCommand('gcc', ['-print-multiarch'], { withinMs: 10_000 }).catch(() => '');
-  return { path: join(folder, 'root', wanted.unpacked), version: 'unpacked', env: libraryPath(folder, libraries) };
+  const path = join(folder, 'root', wanted.unpacked);
+  if (!existsSync(path)) throw new Error(`${path} is not in the packages; delete ${folder} to try again`);
+  return { path, version: 'unpacked', env: libraryPath(folder) };
+}
+
+/** Such as `debian-12`: programs unpacked from one release need not run on the next. */
+function release(): string {
+  const about = readFileSync('/etc/os-release', 'utf8');
+  const value = (key: string) => new RegExp(`^${key}="?([^"\\n]+)`, 'm').exec(about)?.[1];
+  return `${value('ID') ?? 'debian'}-${value('VERSION_ID') ?? 'testing'}`;
 }
 
 /** The packages and all they need, less what this machine has: what apt would install, if it were allowed to. */
@@ -77,8 +86,14 @@ async function notInstalled(packages: readonly string[]): Promise<string[]> {
   return [...plan.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name ?? '');
 }
 
-function libraryPath(folder: string, multiarch: string): Record<string, string> {
-  const triplet = multiarch.trim() || (process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu');
+const triplets: Partial<Record<NodeJS.Architecture, string>> = {
+  x64: 'x86_64-linux-gnu',
+  arm64: 'aarch64-linux-gnu',
+  arm: 'arm-linux-gnueabihf',
+};
+
+function libraryPath(folder: string): Record<string, string> {
+  const triplet = triplets[process.arch] ?? process.arch;
   const folders = ['usr/lib', 'lib'].map((lib) => join(folder, 'root', lib, triplet));
   return { LD_LIBRARY_PATH: [...folders, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':') };
 }

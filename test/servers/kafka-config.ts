@@ -43,7 +43,7 @@ export function brokerProperties(
     'transaction.state.log.min.isr': all.length === 1 ? '1' : '2',
     // After this time a dead broker is noticed, and a killed one may come back. With others to take over, a busy
     // machine's pause must not be mistaken for a death.
-    'broker.session.timeout.ms': all.length === 1 ? '2000' : '6000',
+    'broker.session.timeout.ms': all.length === 1 ? '2000' : '4000',
     'broker.heartbeat.interval.ms': '250',
     ...smallAndQuick,
     ...further,

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { logLevel, Kafka as Client, Partitioners, type Producer } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { haveServers } from './ensure.js';
@@ -5,7 +8,8 @@ import { startKafka, type Kafka } from './kafka.js';
 import { startProxiedKafka, type ProxiedKafka } from './proxied-kafka.js';
 import { waitFor } from './wait-for.js';
 
-const withKafka = describe.skipIf(!(await haveServers('kafka')));
+const available = await haveServers('kafka');
+const withKafka = describe.skipIf(!available);
 
 const clientOf = (kafka: Kafka) =>
   new Client({
@@ -30,7 +34,7 @@ async function producerOf(kafka: Kafka, retries = 20): Promise<Producer> {
 
 /** Reads the topic from its beginning until it has `count` values. */
 async function readValues(kafka: Kafka, topic: string, count: number): Promise<string[]> {
-  const consumer = clientOf(kafka).consumer({ groupId: `reader-${Math.random()}` });
+  const consumer = clientOf(kafka).consumer({ groupId: `reader-${Math.random()}`, maxWaitTimeInMs: 100 });
   const values: string[] = [];
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
@@ -81,6 +85,22 @@ withKafka('one broker', () => {
     await expect(producer.send({ topic: 'misspelt', messages: [{ value: 'x' }] })).rejects.toThrow();
     await producer.disconnect();
   });
+});
+
+test.skipIf(!available)('a data folder that was named keeps its records for a later start on other ports', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'fieldline-kafka-'));
+  const first = await startKafka({ dataDir });
+  await createTopic(first, 'kept');
+  const producer = await producerOf(first);
+  await producer.send({ topic: 'kept', acks: -1, messages: [{ value: 'a' }] });
+  await producer.disconnect();
+  await first.stop();
+  const second = await startKafka({ dataDir });
+  const values = await readValues(second, 'kept', 1);
+  await second.stop();
+  await second.stop();
+  rmSync(dataDir, { recursive: true });
+  expect(values).toEqual(['a']);
 });
 
 withKafka('three brokers', () => {

@@ -28,12 +28,13 @@ async function dial(proxy: TcpProxy): Promise<{ socket: Socket; received: () => 
   const socket = connect({ host: '127.0.0.1', port: proxy.port, allowHalfOpen: true });
   const chunks: Buffer[] = [];
   socket.on('error', () => undefined).on('data', (chunk) => chunks.push(chunk));
-  await once(socket, 'connect');
+  // A reset may come so early that it is the connection that fails.
+  await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
   return { socket, received: () => Buffer.concat(chunks).toString() };
 }
 
 /** `once` would reject with the reset that these tests are about. */
-const closed = (socket: Socket) => new Promise((resolve) => socket.once('close', resolve));
+const closed = (socket: Socket) => waitFor('the connection to close', 2_000, () => socket.closed);
 
 test('bytes go both ways, and an orderly end arrives after the last of them', async () => {
   const { socket, received } = await dial(await proxyToEcho());
