@@ -29,8 +29,12 @@ export async function cached(
     const partial = `${folder}.partial`;
     rmSync(partial, { recursive: true, force: true });
     mkdirSync(partial);
-    await fill(partial);
-    renameSync(partial, folder);
+    try {
+      await fill(partial);
+      renameSync(partial, folder);
+    } finally {
+      rmSync(partial, { recursive: true, force: true });
+    }
   });
   return folder;
 }
