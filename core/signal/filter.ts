@@ -1,3 +1,4 @@
+import type { Alert } from '../contract/alert.js';
 import type { Point, Reading } from '../contract/reading.js';
 
 /**
@@ -8,6 +9,11 @@ export interface Filter {
   push(reading: Reading): readonly Reading[];
   /** Reason to number of readings left out since the last call. */
   takeDropped(): ReadonlyMap<string, number>;
+}
+
+/** Watches one series and tells when its state changes. It never changes a reading. */
+export interface Detector {
+  push(reading: Reading): Alert | undefined;
 }
 
 /** The last step of one series: readings become points of a form. */

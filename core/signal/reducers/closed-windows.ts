@@ -1,0 +1,35 @@
+const maxRanges = 16;
+
+/**
+ * The times for which windows have been handed out, so that none is handed out twice. Kept as a few ranges, a new one
+ * after each jump of time; when there are too many the two oldest grow together, which only makes more readings late.
+ */
+export class ClosedWindows {
+  private readonly ranges: { fromUs: number; untilUs: number }[] = [];
+  private latestUs = -Infinity;
+
+  has(timeUs: number): boolean {
+    if (timeUs >= this.latestUs) return false;
+    return this.ranges.some(({ fromUs, untilUs }) => timeUs >= fromUs && timeUs < untilUs);
+  }
+
+  add(fromUs: number, untilUs: number): void {
+    this.latestUs = Math.max(this.latestUs, untilUs);
+    const newest = this.ranges.at(-1);
+    const width = untilUs - fromUs;
+    if (newest && fromUs >= newest.fromUs && fromUs <= newest.untilUs + width) newest.untilUs = untilUs;
+    else this.ranges.push({ fromUs, untilUs });
+    if (this.ranges.length > maxRanges) this.joinOldest();
+  }
+
+  private joinOldest(): void {
+    const [first, second] = this.ranges.splice(0, 2) as [
+      { fromUs: number; untilUs: number },
+      { fromUs: number; untilUs: number },
+    ];
+    this.ranges.unshift({
+      fromUs: Math.min(first.fromUs, second.fromUs),
+      untilUs: Math.max(first.untilUs, second.untilUs),
+    });
+  }
+}
