@@ -1,6 +1,6 @@
 import type { DeviceAlert } from '#core/contract/alert.js';
 import { bucketStart, minuteUs } from '#core/contract/time.js';
-import { ApiClient } from './api-client.js';
+import { ApiClient } from '#core/runtime/api-client.js';
 import { alertKey, readExpected, type Expected } from './expected.js';
 
 /** What became of a journal's readings. All counts but `expected`, `acknowledged`, `found` and `inDoubt` should be 0. */
