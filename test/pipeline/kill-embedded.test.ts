@@ -8,12 +8,36 @@ it('the embedded process is killed in the middle of 5,000 readings/s: nothing lo
   const folder = await tempDir();
   const [httpPort, mqttPort] = (await freePorts(2)) as [number, number];
   const data = `${folder}/data`;
-  const args = ['up', '--data', data, '--http-port', `${httpPort}`, '--mqtt-port', `${mqttPort}`, '--no-simulator', '--log-format', 'json'];
+  const args = [
+    'up',
+    '--data',
+    data,
+    '--http-port',
+    `${httpPort}`,
+    '--mqtt-port',
+    `${mqttPort}`,
+    '--no-simulator',
+    '--log-format',
+    'json',
+  ];
   const start = () => startFieldline({ name: 'up', args, folder, httpPort });
 
   let line = await start();
   onTestFinished(() => line.kill9());
-  const load = ['--sensors', '5000', '--every', '1s', '--for', '12s', '--spikes', '0.01', '--data', data, '--mqtt', `mqtt://127.0.0.1:${mqttPort}`];
+  const load = [
+    '--sensors',
+    '5000',
+    '--every',
+    '1s',
+    '--for',
+    '12s',
+    '--spikes',
+    '0.01',
+    '--data',
+    data,
+    '--mqtt',
+    `mqtt://127.0.0.1:${mqttPort}`,
+  ];
   const simulation = startSimulation('smart-factory', folder, load);
   for (const stored of [12_000, 6_000]) {
     await waitFor(`${stored} readings stored`, 30_000, async () => (await readingsOut(line.http, 'ingest')) >= stored);
