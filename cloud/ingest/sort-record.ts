@@ -1,0 +1,108 @@
+import { decodeAlertPack } from '#core/contract/alert.js';
+import { ContractError } from '#core/contract/contract-error.js';
+import { isName, type DeviceId } from '#core/contract/names.js';
+import { decodePack, type DecodedPack } from '#core/contract/pack.js';
+import type { StoredRecord } from '#core/log/log.js';
+import { deviceAlerts } from '../alerts/alert-feed.js';
+import type { AlertsToStore, PackToStore } from '../store/store.js';
+import { catalogueKey, type CatalogueBook, type KnownCatalogue } from './catalogue-book.js';
+import { isUnsynced, screenPack, type RefusalReason } from './screen.js';
+
+/** Points of a pack that are set aside, for one reason. */
+export interface Refusal {
+  readonly reason: RefusalReason;
+  readonly detail: string;
+  readonly readings: number;
+}
+
+/** What is to be done with a record. `readings` are all that its pack brought; 1 if they cannot be read, as at the gateway. */
+export type Sorted =
+  | { fate: 'set-aside'; readings: number; reason: string; detail: string }
+  | { fate: 'park'; readings: number; wait: string; device: string }
+  | { fate: 'alerts'; readings: 0; alerts: AlertsToStore }
+  | {
+      fate: 'store';
+      readings: number;
+      pack: PackToStore;
+      refusals: readonly Refusal[];
+      oldestUs: number;
+      newestUs: number;
+    };
+
+/** What packs of a device wait for until `hash` is announced. */
+export function catalogueWait(device: DeviceId, hash: string): string {
+  return `catalogue/${catalogueKey(device, hash)}`;
+}
+
+/** What packs of a device wait for until its clock is known. */
+export function clockWait(device: DeviceId): string {
+  return `clock/${device.site}/${device.device}`;
+}
+
+/** Decides about a record of `sensor-readings` from its bytes and the catalogues alone. */
+export function sortReadings(record: StoredRecord, book: CatalogueBook): Sorted {
+  try {
+    const pack = decodePack(record.value, keyDevice(record.key));
+    const device = `${pack.site}/${pack.device}`;
+    const readings = pack.points.length;
+    if (isUnsynced(pack)) return { fate: 'park', readings, wait: clockWait(pack), device };
+    const known = book.get(pack, pack.catalogue);
+    if (!known) return { fate: 'park', readings, wait: catalogueWait(pack, pack.catalogue), device };
+    return placed(pack, known);
+  } catch (error) {
+    return refused(error, 1);
+  }
+}
+
+/** The same for a record of `alerts`; an alert needs no catalogue. */
+export function sortAlerts(record: StoredRecord): Sorted {
+  try {
+    const pack = decodeAlertPack(record.value, keyDevice(record.key));
+    const { site, device, epoch, seq } = pack;
+    return { fate: 'alerts', readings: 0, alerts: { site, device, epoch, seq, alerts: deviceAlerts(pack) } };
+  } catch (error) {
+    return refused(error, 0);
+  }
+}
+
+function placed(pack: DecodedPack, known: KnownCatalogue): Sorted {
+  const { points, refused: sensors, oldestUs, newestUs } = screenPack(pack, known);
+  // Without its refused points the pack's number is still stored: it has arrived.
+  const kept = points === pack.points ? pack : { ...pack, points };
+  return {
+    fate: 'store',
+    readings: pack.points.length,
+    pack: { pack: kept, catalogue: known.catalogue },
+    refusals: sensors.size === 0 ? [] : refusalsOf(pack, known, sensors),
+    oldestUs,
+    newestUs,
+  };
+}
+
+function refusalsOf(pack: DecodedPack, known: KnownCatalogue, sensors: ReadonlyMap<string, RefusalReason>): Refusal[] {
+  const refusals: Refusal[] = [];
+  for (const reason of ['unknown-sensor', 'unit-mismatch'] as const) {
+    const names = [...sensors].filter(([, why]) => why === reason).map(([sensor]) => sensor);
+    const readings = pack.points.filter(({ sensor }) => sensors.get(sensor) === reason).length;
+    if (readings === 0) continue;
+    const detail =
+      reason === 'unknown-sensor'
+        ? `catalogue ${known.hash} has no ${names.join(', ')}`
+        : names
+            .map((name) => `${name} says ${pack.units.get(name)}, its catalogue ${known.units.get(name)}`)
+            .join('; ');
+    refusals.push({ reason, detail, readings });
+  }
+  return refusals;
+}
+
+function refused(error: unknown, readings: number): Sorted {
+  if (!(error instanceof ContractError)) throw error;
+  return { fate: 'set-aside', readings, reason: error.code, detail: error.message };
+}
+
+function keyDevice(key: string): DeviceId {
+  const [site, device, ...rest] = key.split('/');
+  if (isName(site) && isName(device) && rest.length === 0) return { site, device };
+  throw new ContractError('schema', `the key ${JSON.stringify(key.slice(0, 140))} is not <site>/<device>`);
+}
