@@ -8,7 +8,8 @@ export type ContractErrorCode =
   | 'unknown-label'
   | 'relative-time'
   | 'wrong-identity'
-  | 'duplicate-time';
+  | 'duplicate-time'
+  | 'catalogue-hash';
 
 /** A message that can never become valid by sending it again: dead-letter it, then acknowledge it. */
 export class ContractError extends Error {

@@ -1,0 +1,263 @@
+import { once, type EventEmitter } from 'node:events';
+import type { Server, Socket } from 'node:net';
+import type { Client } from 'aedes';
+import { Histogram, type Registry } from 'prom-client';
+import { mqttTopic } from '#core/contract/mqtt-topics.js';
+import { deviceKey, isName, type DeviceId } from '#core/contract/names.js';
+import type { Clock } from '#core/runtime/clock.js';
+import { FatalError, RejectedError, RetryableError, systemCode } from '#core/runtime/errors.js';
+import type { Part } from '#core/runtime/lifecycle.js';
+import type { Logger } from '#core/runtime/logger.js';
+import { observe } from '#core/runtime/metrics.js';
+import type { MessageSink } from '../intake/message.js';
+import { ConnectGate } from './connect-gate.js';
+import { ConnectionStream } from './connection-stream.js';
+import type { AuthMode } from './device-tokens.js';
+import { FailureLimiter } from './failure-limiter.js';
+import { HoldBudget } from './hold-budget.js';
+import { addressOf, isLoopback, listen, type TlsFiles } from './listener.js';
+import { PublishGate } from './publish-gate.js';
+import { Refusals } from './refusals.js';
+import { SilentAedes } from './silent-aedes.js';
+
+export interface BrokerLimits {
+  readonly maxConnections: number;
+  readonly maxDeviceConnections: number;
+  /** From accepting a connection to its whole CONNECT. */
+  readonly connectTimeoutMs: number;
+  readonly maxPayloadBytes: number;
+  readonly maxDeviceHeldBytes: number;
+  readonly maxDeviceHeldMessages: number;
+  readonly maxHeldBytes: number;
+}
+
+export interface MqttBrokerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: TlsFiles | undefined;
+  /** Allows what others could listen to or speak into: a port beyond this machine without TLS or without tokens. */
+  readonly insecure: boolean;
+  readonly auth: { readonly mode: AuthMode; readonly secret: Uint8Array };
+  readonly limits: BrokerLimits;
+  readonly intake: MessageSink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly registry: Registry;
+}
+
+/** Room for the topic and the message id of a PUBLISH beside its payload; one that is cut here is too large for certain. */
+const publishHeadBytes = 1024;
+const maxControlBytes = 64 * 1024;
+const sweepMs = 500;
+/** aedes holds clients of MQTT 3.1 to 23 characters; ours have the user name in front. */
+const longestClientId = 1024;
+const failureLimits = { burst: 10, forgiveMs: 6000, delayMs: 3000, maxAddresses: 10_000 };
+
+/**
+ * The MQTT 3.1.1 door for devices. A publish is acknowledged after `intake` settled it, in the order of its arrival;
+ * devices read nothing but their own config and commands. Its memory is bounded by {@link BrokerLimits}.
+ */
+export class MqttBroker implements Part {
+  private readonly budget: HoldBudget;
+  private readonly refusals: Refusals;
+  private readonly publishes: PublishGate;
+  private readonly connects: ConnectGate;
+  private readonly streams = new Set<ConnectionStream>();
+  private readonly ackSeconds: Histogram;
+  private stopping = new AbortController();
+  private server: Server | undefined;
+  private aedes: SilentAedes | undefined;
+
+  constructor(private readonly options: MqttBrokerOptions) {
+    const { limits, registry, logger, clock, intake, auth } = options;
+    this.budget = new HoldBudget({
+      maxDeviceBytes: limits.maxDeviceHeldBytes,
+      maxDeviceMessages: limits.maxDeviceHeldMessages,
+      maxTotalBytes: limits.maxHeldBytes,
+    });
+    this.refusals = new Refusals(registry, logger);
+    this.ackSeconds = ackHistogram(registry);
+    const shared = { refusals: this.refusals, clock };
+    this.publishes = new PublishGate({
+      ...shared,
+      intake,
+      onSettled: (heldMs) => this.ackSeconds.observe(heldMs / 1000),
+    });
+    this.connects = new ConnectGate({
+      ...shared,
+      auth,
+      budget: this.budget,
+      failures: new FailureLimiter(failureLimits, () => clock.monotonicMs()),
+      maxDeviceConnections: limits.maxDeviceConnections,
+    });
+    observe(registry, 'fieldline_gateway_connections', 'Open MQTT connections', () => this.streams.size);
+    observe(registry, 'fieldline_gateway_held_messages', 'Publishes not yet settled', () => this.budget.messages);
+    observe(registry, 'fieldline_gateway_held_bytes', 'Bytes of publishes not yet settled', () => this.budget.bytes);
+  }
+
+  /** Throws FatalError `port-in-use` or `bad-config`. */
+  async start(): Promise<void> {
+    if (this.server) return;
+    this.checkExposure();
+    this.aedes = await this.openAedes();
+    const { host, port, tls, limits, logger } = this.options;
+    try {
+      this.server = await listen({
+        host,
+        port,
+        tls,
+        maxConnections: limits.maxConnections,
+        handshakeTimeoutMs: limits.connectTimeoutMs,
+        onConnection: (socket) => this.accept(socket),
+        onTurnedAway: (reason, address) => this.refusals.add(reason, 'turned away', { address }),
+        onError: (error) => logger.error({ err: error }, 'a connection could not be accepted'),
+      });
+    } catch (error) {
+      await this.closeAedes();
+      throw error;
+    }
+    this.stopping = new AbortController();
+    this.publishes.start();
+    void this.sweep(this.stopping.signal);
+    logger.info({ ...this.address(), tls: tls !== undefined, auth: this.options.auth.mode }, 'MQTT is open');
+  }
+
+  /** Takes no more connections or packets, gives those held until the deadline to be acknowledged, and closes. */
+  async stop(deadlineMs: number): Promise<void> {
+    if (!this.server) return;
+    const { server } = this;
+    this.server = undefined;
+    this.publishes.stop();
+    const closed = once(server, 'close');
+    server.close();
+    for (const stream of this.streams) stream.close();
+    await this.publishes.idle(deadlineMs);
+    this.stopping.abort();
+    await this.closeAedes();
+    for (const stream of this.streams) stream.destroy();
+    await closed;
+  }
+
+  address(): { host: string; port: number } {
+    if (!this.server) throw new RetryableError('stopped', 'the MQTT broker does not listen');
+    return addressOf(this.server);
+  }
+
+  status() {
+    const { budget } = this;
+    return {
+      connections: this.streams.size,
+      heldMessages: budget.messages,
+      heldBytes: budget.bytes,
+      blockedConnections: budget.waiters,
+      refused: this.refusals.snapshot(),
+    };
+  }
+
+  /**
+   * Sends a command to a device that is connected; what it did comes back on `result/<id>`.
+   * Throws RetryableError `unavailable` if it is not connected, RejectedError `refused` for an id that is no name.
+   */
+  async publishCommand(device: DeviceId, id: string, payload: Uint8Array): Promise<void> {
+    if (!isName(id)) throw new RejectedError('refused', `not a command id: ${String(id).slice(0, 80)}`);
+    if (!this.aedes || !this.budget.find(device)?.connections.size) {
+      throw new RetryableError('unavailable', `${deviceKey(device)} is not connected`);
+    }
+    const topic = mqttTopic(device, 'command', id);
+    const packet = { cmd: 'publish', topic, payload: Buffer.from(payload), qos: 1, retain: false, dup: false } as const;
+    await new Promise<void>((resolve, reject) =>
+      this.aedes!.publish(packet, (error) => (error ? reject(error) : resolve())),
+    );
+  }
+
+  private checkExposure(): void {
+    const { host, port, tls, auth, insecure, logger } = this.options;
+    const weak = [...(tls ? [] : ['without TLS']), ...(auth.mode === 'token' ? [] : ['without passwords'])].join(
+      ' and ',
+    );
+    const exposed = !isLoopback(host) && weak !== '';
+    if (exposed && !insecure) {
+      const next = 'Set gateway.mqtt.tls and auth: token, or gateway.mqtt.insecure: true if this network may do so.';
+      throw new FatalError('bad-config', `MQTT on ${host}:${port} would be open to others ${weak}. ${next}`);
+    }
+    if (exposed || auth.mode === 'none') logger.warn({ host, port }, `MQTT is served ${weak}`);
+  }
+
+  private async openAedes(): Promise<SilentAedes> {
+    const aedes = new SilentAedes({
+      // The sweep is earlier and counts it.
+      connectTimeout: 2 * this.options.limits.connectTimeoutMs,
+      maxClientsIdLength: longestClientId,
+      preConnect: this.connects.preConnect,
+      authenticate: this.connects.authenticate,
+      authorizeSubscribe: this.connects.authorizeSubscribe,
+      authorizePublish: this.publishes.authorize,
+    });
+    aedes.on('clientReady', (client) => streamOf(client).open());
+    aedes.on('keepaliveTimeout', (client) => streamOf(client).refuse('keepalive', 'nothing came for 1.5 × keepalive'));
+    aedes.on('clientError', (client, error) => this.noteError(client, error));
+    aedes.on('connectionError', (client, error) => this.noteError(client, error));
+    (aedes as EventEmitter).on('error', (error: Error) =>
+      this.options.logger.error({ err: error }, 'the MQTT broker failed at a task'),
+    );
+    await aedes.listen();
+    return aedes;
+  }
+
+  private async closeAedes(): Promise<void> {
+    const { aedes } = this;
+    this.aedes = undefined;
+    if (aedes) await new Promise<void>((resolve) => aedes.close(resolve));
+  }
+
+  private accept(socket: Socket): void {
+    if (!this.aedes || !this.server) return void socket.destroy();
+    const { limits, clock } = this.options;
+    const stream = new ConnectionStream(socket, {
+      limits: { maxPublishBytes: limits.maxPayloadBytes + publishHeadBytes, maxControlBytes },
+      budget: this.budget,
+      refusals: this.refusals,
+      clock,
+    });
+    this.streams.add(stream);
+    stream.once('close', () => this.streams.delete(stream));
+    stream.client = this.aedes.handle(stream);
+  }
+
+  /** What aedes closed a connection for; a lost network is no refusal. */
+  private noteError(client: Client, error: Error): void {
+    const stream = streamOf(client);
+    if (stream.refusal !== undefined || client.closed || systemCode(error) !== undefined) return;
+    stream.refusal = 'protocol-error';
+    this.refusals.add('protocol-error', error.message, { address: stream.address, client: client.id });
+  }
+
+  /** Twice a second, which is often enough for the shortest keepalive of MQTT: one second. */
+  private async sweep(stopping: AbortSignal): Promise<void> {
+    const { clock, limits } = this.options;
+    while (!stopping.aborted) {
+      await clock.sleep(sweepMs, stopping);
+      const nowMs = clock.monotonicMs();
+      this.publishes.refresh();
+      for (const stream of this.streams) {
+        stream.sweep(nowMs);
+        if (!stream.isOpen && nowMs - stream.openedMs > limits.connectTimeoutMs) {
+          stream.refuse('connect-timeout', 'no CONNECT in time');
+        }
+      }
+    }
+  }
+}
+
+function streamOf(client: Client): ConnectionStream {
+  return client.conn as ConnectionStream;
+}
+
+function ackHistogram(registry: Registry): Histogram {
+  return new Histogram({
+    name: 'fieldline_gateway_held_seconds',
+    help: 'From the arrival of a publish until it was settled',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300],
+    registers: [registry],
+  });
+}

@@ -1,0 +1,134 @@
+import { setImmediate } from 'node:timers/promises';
+import type { AedesOptions, Client, PublishPacket } from 'aedes';
+import { mayPublish, parseMqttTopic } from '#core/contract/mqtt-topics.js';
+import type { DeviceId } from '#core/contract/names.js';
+import type { Clock } from '#core/runtime/clock.js';
+import type { DeviceMessage, MessageSink } from '../intake/message.js';
+import { beginHold, endHold, isWill, refreshKeepalive } from './aedes-internals.js';
+import type { ConnectionStream } from './connection-stream.js';
+import type { DeviceAccount } from './hold-budget.js';
+import type { Refusals } from './refusals.js';
+
+type Callback = (error?: Error | null) => void;
+type Topic = DeviceMessage['topic'];
+
+export interface PublishGateOptions {
+  readonly intake: MessageSink;
+  readonly refusals: Refusals;
+  readonly clock: Clock;
+  /** Hears how long a publish was held, in milliseconds. */
+  readonly onSettled: (heldMs: number) => void;
+}
+
+const nothing = Buffer.alloc(0);
+
+/**
+ * The publish hook of aedes: the only one that runs before the PUBACK, so its callback is held until the log has the
+ * message. It also runs for wills, and for each repetition of a QoS 2 publish; those are stored again, which is allowed.
+ */
+export class PublishGate {
+  /** Connections with publishes held, and how many. */
+  private readonly holding = new Map<Client, number>();
+  private stopping = false;
+  private readonly whenIdle = new Set<() => void>();
+
+  constructor(private readonly options: PublishGateOptions) {}
+
+  readonly authorize: NonNullable<AedesOptions['authorizePublish']> = (client, packet, callback) => {
+    if (client === null) return callback(new Error('a publish without a connection'));
+    const stream = client.conn as ConnectionStream;
+    if (isWill(client, packet)) return this.will(stream.account, packet, callback);
+    stream.handOver(packet.length!);
+    const account = stream.account!;
+    const topic = this.check(client, account, packet);
+    if (topic instanceof Error) {
+      account.release(packet.length!);
+      stream.refusal = topic.reason;
+      return callback(topic);
+    }
+    this.hold(client, packet, topic, () => {
+      account.release(packet.length!);
+      callback(null);
+    });
+  };
+
+  start(): void {
+    this.stopping = false;
+  }
+
+  /** From now on a lost connection is the gateway's doing, and says nothing about the device: wills are not stored. */
+  stop(): void {
+    this.stopping = true;
+  }
+
+  /** Resolves when nothing is held, and the acknowledgements are on their way, or after `withinMs`. */
+  async idle(withinMs: number): Promise<void> {
+    // What was just read is on its way to the hook.
+    await setImmediate();
+    const settled = new AbortController();
+    this.whenIdle.add(() => settled.abort());
+    if (this.holding.size > 0) await this.options.clock.sleep(withinMs, settled.signal);
+    await setImmediate();
+  }
+
+  /** Keeps the connections alive that are quiet because of us. */
+  refresh(): void {
+    for (const client of this.holding.keys()) refreshKeepalive(client);
+  }
+
+  private check(client: Client, { device }: DeviceAccount, packet: PublishPacket) {
+    const who = { client: client.id };
+    if (packet.retain) return this.options.refusals.add('retained', 'a device may not retain messages', who);
+    return (
+      ownTopic(device, packet.topic) ??
+      this.options.refusals.add('forbidden-topic', `may not publish to ${packet.topic.slice(0, 200)}`, who)
+    );
+  }
+
+  private hold(client: Client, packet: PublishPacket, topic: Topic, done: () => void): void {
+    beginHold(client);
+    this.holding.set(client, (this.holding.get(client) ?? 0) + 1);
+    this.pass(topic, packet.payload as Buffer, () => {
+      this.unhold(client);
+      // What is left of the packet stays in aedes for a QoS 2 handshake, and needs no payload.
+      packet.payload = nothing;
+      endHold(client);
+      done();
+    });
+  }
+
+  private unhold(client: Client): void {
+    const left = this.holding.get(client)! - 1;
+    if (left > 0) this.holding.set(client, left);
+    else this.holding.delete(client);
+    refreshKeepalive(client);
+    if (this.holding.size === 0) for (const resolve of this.whenIdle) resolve();
+  }
+
+  private will(account: DeviceAccount | undefined, packet: PublishPacket, callback: Callback): void {
+    const topic = account && ownTopic(account.device, packet.topic);
+    if (topic === undefined || this.stopping) return callback(new Error('the will is not stored'));
+    const payload = packet.payload as Buffer;
+    account!.charge(payload.length);
+    this.pass(topic, payload, () => {
+      account!.release(payload.length);
+      callback(null);
+    });
+  }
+
+  /** A message that is returned is never acknowledged: its connection ends with the gateway. */
+  private pass(topic: Topic, payload: Buffer, stored: () => void): void {
+    const { clock, intake, onSettled } = this.options;
+    const sinceMs = clock.monotonicMs();
+    const settle: DeviceMessage['settle'] = (outcome) => {
+      if (outcome === 'returned') return;
+      onSettled(clock.monotonicMs() - sinceMs);
+      stored();
+    };
+    intake.receive({ topic, payload, receivedUs: clock.nowUs(), settle });
+  }
+}
+
+function ownTopic(device: DeviceId, topic: string): Topic | undefined {
+  return mayPublish(device, topic) ? (parseMqttTopic(topic) as Topic) : undefined;
+}

@@ -1,0 +1,61 @@
+import { Counter, type Registry } from 'prom-client';
+import type { Logger } from '#core/runtime/logger.js';
+
+/** Why the gateway refused or closed a connection, or a part of what it asked for. A closed list: a metric label. */
+export type RefusalReason =
+  | 'connection-limit'
+  | 'connect-timeout'
+  | 'keepalive'
+  | 'slow-packet'
+  | 'protocol-error'
+  | 'packet-too-large'
+  | 'tls'
+  | 'protocol-version'
+  | 'client-id'
+  | 'bad-user-name'
+  | 'unauthorised'
+  | 'device-connections'
+  | 'forbidden-will'
+  | 'forbidden-topic'
+  | 'retained'
+  | 'forbidden-subscription';
+
+/** The error that closes a connection; it was counted where it was made. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  constructor(
+    readonly reason: RefusalReason,
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+/** Counts and logs refusals: `fieldline_gateway_refused_total{reason}`. */
+export class Refusals {
+  private readonly counter: Counter<'reason'>;
+  private readonly counts = new Map<RefusalReason, number>();
+
+  constructor(
+    registry: Registry,
+    private readonly logger: Logger,
+  ) {
+    this.counter = new Counter({
+      name: 'fieldline_gateway_refused_total',
+      help: 'Connections, wills, topics and subscriptions that the gateway refused, by reason',
+      labelNames: ['reason'],
+      registers: [registry],
+    });
+  }
+
+  add(reason: RefusalReason, detail: string, who: object): Refusal {
+    this.counts.set(reason, (this.counts.get(reason) ?? 0) + 1);
+    this.counter.inc({ reason });
+    this.logger.warn({ reason, ...who }, detail);
+    return new Refusal(reason, detail);
+  }
+
+  snapshot(): Readonly<Partial<Record<RefusalReason, number>>> {
+    return Object.fromEntries(this.counts);
+  }
+}

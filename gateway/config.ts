@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { maxPayloadBytes } from '#core/contract/transfer-coding.js';
+
+const kib = 1024;
+const mib = 1024 * kib;
+const path = z.string().min(1);
+
+const tlsSchema = z.strictObject({
+  key: path.describe('PEM file with the private key of the gateway'),
+  cert: path.describe('PEM file with the certificate of the gateway and those between it and the authority'),
+  ca: path.optional().describe('PEM file with an authority; if set, devices must show a certificate that it signed'),
+});
+
+const mqttSchema = z.strictObject({
+  host: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address to listen on; beyond loopback it takes TLS and tokens, or insecure'),
+  port: z.int().min(0).max(65_535).default(1883).describe('TCP port for MQTT 3.1.1; 0 takes any free one'),
+  tls: tlsSchema.optional().describe('If set, the port speaks MQTT over TLS only'),
+  auth: z
+    .enum(['token', 'none'])
+    .default('token')
+    .describe('token: user name <site>/<device> and its token; none: the user name is believed'),
+  insecure: z
+    .boolean()
+    .default(false)
+    .describe('Allows a host beyond loopback without TLS or without tokens; said in the log at every start'),
+});
+
+const limitsSchema = z
+  .strictObject({
+    maxConnections: z.int().min(1).default(5000).describe('Open connections'),
+    maxDeviceConnections: z
+      .int()
+      .min(1)
+      .default(4)
+      .describe('Open connections of one device; beyond it the oldest is closed'),
+    connectTimeoutMs: z.int().min(100).default(10_000).describe('Milliseconds from a connection to its whole CONNECT'),
+    maxPayloadBytes: z
+      .int()
+      .min(kib)
+      .max(maxPayloadBytes)
+      .default(maxPayloadBytes)
+      .describe('Bytes of one payload; a longer one is cut and set aside as a dead letter'),
+    maxDeviceHeldBytes: z
+      .int()
+      .min(64 * kib)
+      .default(8 * mib)
+      .describe('Bytes held for one device until the log has them; beyond it the device is not read from'),
+    maxDeviceHeldMessages: z.int().min(1).default(512).describe('The same in messages'),
+    maxHeldBytes: z
+      .int()
+      .min(mib)
+      .default(256 * mib)
+      .describe('Bytes held for all devices'),
+  })
+  .refine((limits) => limits.maxDeviceHeldBytes >= 2 * limits.maxPayloadBytes, {
+    path: ['maxDeviceHeldBytes'],
+    message: 'must be at least twice maxPayloadBytes',
+  })
+  .refine((limits) => limits.maxHeldBytes >= limits.maxDeviceHeldBytes, {
+    path: ['maxHeldBytes'],
+    message: 'must be at least maxDeviceHeldBytes',
+  });
+
+/** The `gateway` section of the configuration. */
+export const gatewayConfigSchema = z.strictObject({
+  mqtt: mqttSchema.prefault({}).describe('The door for devices'),
+  limits: limitsSchema
+    .prefault({})
+    .describe('What the gateway holds at most; beyond it devices wait, nothing is dropped'),
+});
+export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;

@@ -1,0 +1,29 @@
+import type { ContractErrorCode } from '#core/contract/contract-error.js';
+import type { LogRecord } from '#core/log/log.js';
+import type { DeviceMessage } from './message.js';
+import type { NewestBirths } from './newest-births.js';
+
+/** What one message becomes: records of one topic, appended together, or none. */
+export interface Decoded {
+  /** The log topic; irrelevant where there are no records. */
+  readonly topic: string;
+  readonly records: readonly LogRecord[];
+  /** Readings inside, for the counters. */
+  readonly readings: number;
+  /** Set on a message that was set aside: the reason of its dead letter. */
+  readonly reason?: DeadLetterReason;
+  /** What became of it, for the message counter; a closed list. */
+  readonly kind: MessageKind;
+}
+
+export type MessageKind =
+  'pack' | 'alert' | 'birth' | 'heartbeat' | 'offline' | 'offline-ignored' | 'clock' | 'result' | 'dead-letter';
+
+/**
+ * Why the gateway sets a message aside: a code of the contract; `refused` by the log; `decoder-failed` by a fault of
+ * ours, so that the raw bytes can be replayed once it is mended.
+ */
+export type DeadLetterReason = ContractErrorCode | 'refused' | 'decoder-failed';
+
+/** Turns one message into records. Throws ContractError, whose code is the dead letter's reason, and nothing else. */
+export type Decoder = (message: DeviceMessage, births: NewestBirths) => Decoded;

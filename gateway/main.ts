@@ -1,0 +1,65 @@
+//  devices ══MQTT══► broker ──► intake ──► relay ══append══► log
+//             ▲        │       (decode)     │
+//             │        │                    ├─ sensor-readings, alerts, device-events
+//             │        │                    └─ dead-letters
+//             └─PUBACK─┴──────── settle ◄───┘  (durable)
+import type { Registry } from 'prom-client';
+import type { DeviceId } from '#core/contract/names.js';
+import type { EventLog } from '#core/log/log.js';
+import type { Clock } from '#core/runtime/clock.js';
+import { startAll, stopAll, type Part } from '#core/runtime/lifecycle.js';
+import type { Logger } from '#core/runtime/logger.js';
+import { MqttBroker } from './broker/mqtt-broker.js';
+import type { GatewayConfig } from './config.js';
+import { Intake } from './intake/intake.js';
+import { Relay } from './relay/relay.js';
+
+export { loadSecret } from './broker/secret-file.js';
+export { gatewayConfigSchema, type GatewayConfig } from './config.js';
+
+export interface GatewayDependencies {
+  /** Started, with its topics; the gateway does not own it. */
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  /** The secret of the device tokens, see `loadSecret`. */
+  readonly secret: Uint8Array;
+  /** Yields [0, 1): spreads retries. */
+  readonly random?: () => number;
+}
+
+export type GatewayStatus = ReturnType<MqttBroker['status']> & ReturnType<Relay['status']> & { logHealthy: boolean };
+
+export interface Gateway extends Part {
+  address(): { host: string; port: number };
+  status(): GatewayStatus;
+  /** Sends a command, QoS 1, to a connected device. Throws RetryableError `unavailable` if it is not connected. */
+  publishCommand(device: DeviceId, id: string, payload: Uint8Array): Promise<void>;
+}
+
+/** The gateway: takes what devices publish, and acknowledges it once the log has it. */
+export function createGateway(config: GatewayConfig, dependencies: GatewayDependencies): Gateway {
+  const { log, clock, logger, registry, secret, random = Math.random } = dependencies;
+  const relay = new Relay({ log, clock, random, logger, registry });
+  const { maxPayloadBytes } = config.limits;
+  const next = relay.submit.bind(relay);
+  const intake = new Intake({ clock, logger, maxPayloadBytes, next });
+  const broker = new MqttBroker({
+    ...config.mqtt,
+    auth: { mode: config.mqtt.auth, secret },
+    limits: config.limits,
+    intake,
+    clock,
+    logger,
+    registry,
+  });
+  const parts = [relay, broker];
+  return {
+    start: () => startAll(parts),
+    stop: (deadlineMs) => stopAll(parts, deadlineMs),
+    address: () => broker.address(),
+    status: () => ({ ...broker.status(), ...relay.status(), logHealthy: log.healthy() }),
+    publishCommand: (device, id, payload) => broker.publishCommand(device, id, payload),
+  };
+}

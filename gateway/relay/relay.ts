@@ -1,0 +1,183 @@
+import type { Registry } from 'prom-client';
+import { deviceKey } from '#core/contract/names.js';
+import type { EventLog, LogRecord } from '#core/log/log.js';
+import type { Clock } from '#core/runtime/clock.js';
+import { messageOf, RejectedError, RetryableError } from '#core/runtime/errors.js';
+import type { Part } from '#core/runtime/lifecycle.js';
+import type { Logger } from '#core/runtime/logger.js';
+import { retry, retryDelays } from '#core/runtime/retry.js';
+import { deadLetter } from '../intake/dead-letter.js';
+import type { Decoded } from '../intake/decoded.js';
+import type { DeviceMessage, Outcome } from '../intake/message.js';
+import { RelayMeter } from './relay-meter.js';
+
+export interface RelayOptions {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  /** Yields [0, 1). */
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly registry: Registry;
+}
+
+interface Item {
+  readonly message: DeviceMessage;
+  decoded: Decoded;
+}
+
+/** The items of one device, in order; `storing` are the first of them, now on their way into the log. */
+interface Lane {
+  waiting: Item[];
+  storing: readonly Item[];
+}
+
+const retrySchedule = { firstMs: 100, maxMs: 5000 };
+const troubleEveryMs = 10_000;
+const maxBatchRecords = 500;
+const maxBatchBytes = 512 * 1024;
+/** What remains of a dead letter that is itself too large for the log. */
+const maxDeadLetterBytes = 256 * 1024;
+
+/**
+ * Appends what devices sent, and settles it once it is durable. One append at a time for each device, of all that came
+ * for one topic meanwhile, so its order holds over topics, faults and retries; devices do not wait for each other.
+ * The log itself makes group commits of the appends of many devices, so nothing is delayed here to collect more.
+ */
+export class Relay implements Part {
+  private readonly lanes = new Map<string, Lane>();
+  private readonly meter: RelayMeter;
+  private ending = new AbortController();
+  private readonly idle = new Set<() => void>();
+  /** The code of the last failed append, until one succeeds. */
+  private trouble: string | undefined;
+  private silentUntilMs = -Infinity;
+
+  constructor(private readonly options: RelayOptions) {
+    this.meter = new RelayMeter(options.registry);
+  }
+
+  async start(): Promise<void> {
+    if (this.ending.signal.aborted) this.ending = new AbortController();
+  }
+
+  /** Lets run dry what is in work; at the deadline what is left is returned to the devices, unacknowledged. */
+  async stop(deadlineMs: number): Promise<void> {
+    const dry = new AbortController();
+    this.idle.add(() => dry.abort());
+    if (this.lanes.size > 0) await this.options.clock.sleep(deadlineMs, dry.signal);
+    this.ending.abort();
+    for (const lane of this.lanes.values()) {
+      for (const item of [...lane.storing, ...lane.waiting.splice(0)]) this.settle(item, 'returned');
+      lane.storing = [];
+    }
+  }
+
+  submit(message: DeviceMessage, decoded: Decoded): void {
+    const item = { message, decoded };
+    this.meter.enter(decoded);
+    if (this.ending.signal.aborted) return this.settle(item, 'returned');
+    const key = deviceKey(message.topic);
+    const lane = this.lanes.get(key);
+    if (lane) return void lane.waiting.push(item);
+    const started: Lane = { waiting: [item], storing: [] };
+    this.lanes.set(key, started);
+    // After the other messages of this turn, so that they go in one append.
+    queueMicrotask(() => void this.run(key, started));
+  }
+
+  status() {
+    return { ...this.meter.snapshot(), devicesInWork: this.lanes.size, logTrouble: this.trouble };
+  }
+
+  private async run(key: string, lane: Lane): Promise<void> {
+    while (lane.waiting.length > 0) {
+      lane.storing = takeBatch(lane.waiting);
+      await this.store(lane.storing);
+      lane.storing = [];
+    }
+    this.lanes.delete(key);
+    if (this.lanes.size === 0) for (const resolve of this.idle) resolve();
+  }
+
+  /** Resolves when the items are settled, or given up because the relay has ended. */
+  private async store(items: readonly Item[]): Promise<void> {
+    try {
+      const loaded = items.filter(({ decoded }) => decoded.records.length > 0);
+      const records = loaded.flatMap(({ decoded }) => decoded.records);
+      if (loaded[0]) await this.append(loaded[0].decoded.topic, records);
+    } catch (error) {
+      if (!(error instanceof RejectedError)) return;
+      // The log took none of the records: alone, all but the offender pass.
+      if (items.length > 1) for (const item of items) await this.store([item]);
+      else await this.setAside(items[0]!, error);
+      return;
+    }
+    if (this.ending.signal.aborted) return;
+    for (const item of items) this.settle(item, 'stored');
+  }
+
+  private async setAside(item: Item, error: RejectedError): Promise<void> {
+    const { message, decoded } = item;
+    const reason = decoded.reason ?? (error.code === 'too-large' ? 'too-large' : 'refused');
+    const { payload } = message;
+    const cut = payload.byteLength > maxDeadLetterBytes;
+    const detail = `${error.message}${cut ? `; the first ${maxDeadLetterBytes} of ${payload.byteLength} bytes` : ''}`;
+    const kept = cut ? { ...message, payload: payload.subarray(0, maxDeadLetterBytes) } : message;
+    item.decoded = deadLetter(kept, reason, detail, decoded.readings);
+    await this.append(item.decoded.topic, item.decoded.records, 'must-take');
+    if (!this.ending.signal.aborted) this.settle(item, 'stored');
+  }
+
+  /** Tries until the log took the records. Throws RejectedError, unless they must be taken, or at the end `stopped`. */
+  private append(topic: string, records: readonly LogRecord[], urgency?: 'must-take'): Promise<void> {
+    const { log, clock, random } = this.options;
+    return retry(
+      async () => {
+        try {
+          await log.append(topic, records);
+          this.trouble = undefined;
+        } catch (error) {
+          if (error instanceof RetryableError) throw error;
+          if (error instanceof RejectedError && urgency === undefined) throw error;
+          throw new RetryableError('unavailable', messageOf(error), { cause: error });
+        }
+      },
+      {
+        clock,
+        delays: retryDelays(retrySchedule, random),
+        signal: this.ending.signal,
+        onRetry: (error) => this.noteTrouble(error, topic),
+      },
+    );
+  }
+
+  private noteTrouble(error: RetryableError, topic: string): void {
+    this.trouble = error.code;
+    // Every device meets the same trouble, again and again: one line in a while speaks for all.
+    const nowMs = this.options.clock.monotonicMs();
+    if (nowMs < this.silentUntilMs) return;
+    this.silentUntilMs = nowMs + troubleEveryMs;
+    this.options.logger.error({ err: error, topic }, 'the log takes nothing: messages are held until it does');
+  }
+
+  private settle({ message, decoded }: Item, outcome: Outcome): void {
+    this.meter.leave(decoded, outcome);
+    message.settle(outcome);
+  }
+}
+
+/** The first items that belong into one append: of one topic, at most so many records and bytes. */
+function takeBatch(waiting: Item[]): Item[] {
+  let topic: string | undefined;
+  let records = 0;
+  let bytes = 0;
+  const end = waiting.findIndex(({ decoded, message }) => {
+    if (decoded.records.length === 0) return false;
+    topic ??= decoded.topic;
+    records += decoded.records.length;
+    bytes += message.payload.byteLength;
+    const isFirst = records === decoded.records.length;
+    return !isFirst && (decoded.topic !== topic || records > maxBatchRecords || bytes > maxBatchBytes);
+  });
+  return waiting.splice(0, end === -1 ? waiting.length : end);
+}
