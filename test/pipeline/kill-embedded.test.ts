@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { freePorts } from '../servers/free-port.js';
 import { waitFor } from '../servers/wait-for.js';
-import { faultless, readingsOut, startFieldline, startSimulation, verifyJournal } from '../support/fieldline.js';
+import { faultless, readingsStored, startFieldline, startSimulation, verifyJournal } from '../support/fieldline.js';
 import { tempDir } from '../support/temp-dir.js';
 
 it('the embedded process is killed in the middle of 5,000 readings/s: nothing lost, doubled or changed', async () => {
@@ -40,7 +40,7 @@ it('the embedded process is killed in the middle of 5,000 readings/s: nothing lo
   ];
   const simulation = startSimulation('smart-factory', folder, load);
   for (const stored of [12_000, 6_000]) {
-    await waitFor(`${stored} readings stored`, 30_000, async () => (await readingsOut(line.http, 'ingest')) >= stored);
+    await waitFor(`${stored} readings stored`, 30_000, async () => (await readingsStored(line.http)) >= stored);
     await line.kill9();
     line = await start();
   }

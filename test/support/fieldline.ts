@@ -47,7 +47,10 @@ export interface CommandResult {
 
 /** Runs `fieldline …` to its end. */
 export async function runFieldline(args: readonly string[], folder: string, withinMs: number): Promise<CommandResult> {
-  const child = spawn(process.execPath, ['--enable-source-maps', fieldline, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--enable-source-maps', fieldline, ...args], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
@@ -86,14 +89,20 @@ export function startSimulation(scenario: string, folder: string, args: readonly
   const journal = join(folder, 'journal.jsonl');
   const run = runFieldline(['simulate', scenario, ...args, '--journal', journal, '--json'], folder, 600_000);
   const done = run.then((result) => {
-    if (result.code !== 0) throw new Error(`the simulation ended with ${result.code}:\n${result.stdout}\n${result.stderr}`);
+    if (result.code !== 0)
+      throw new Error(`the simulation ended with ${result.code}:\n${result.stdout}\n${result.stderr}`);
     return lastJson<SimulationProgress>(result);
   });
   done.catch(() => undefined);
   return { done, journal };
 }
 
-export async function verifyJournal(journal: string, http: string, folder: string, waitSeconds = 150): Promise<Verdict> {
+export async function verifyJournal(
+  journal: string,
+  http: string,
+  folder: string,
+  waitSeconds = 150,
+): Promise<Verdict> {
   const args = ['simulate', 'verify', journal, '--http', http, '--wait', `${waitSeconds}s`, '--json'];
   return lastJson<Verdict>(await runFieldline(args, folder, (waitSeconds + 60) * 1000));
 }
@@ -107,12 +116,14 @@ export const faultless = {
   log: { missing: 0, conflicting: 0 },
 };
 
-interface Pipeline {
-  readonly stages: readonly { stage: string; in: number; out: number; dropped: number; inFlight: number }[];
+/** The value of a counter or gauge without labels; undefined while the process does not answer. */
+export async function metric(http: string, name: string): Promise<number | undefined> {
+  const text = await fetch(`${http}/metrics`).then((response) => response.text());
+  const line = text.split('\n').find((so) => so.startsWith(`${name} `));
+  return line === undefined ? undefined : Number(line.slice(name.length + 1));
 }
 
-/** Readings that `stage` has let out since its process started. */
-export async function readingsOut(http: string, stage: string): Promise<number> {
-  const { stages } = (await (await fetch(`${http}/api/v1/pipeline`)).json()) as Pipeline;
-  return stages.find((so) => so.stage === stage)?.out ?? 0;
+/** Readings that ingest has stored since its process started. */
+export async function readingsStored(http: string): Promise<number> {
+  return (await metric(http, 'fieldline_ingest_readings_out_total')) ?? 0;
 }
