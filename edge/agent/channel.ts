@@ -1,0 +1,30 @@
+import type { Alert } from '#core/contract/alert.js';
+import type { Point, Reading } from '#core/contract/reading.js';
+import { relativeTimeLimitSeconds } from '#core/contract/time.js';
+import type { Pipeline } from '#core/signal/pipeline.js';
+import { UniqueStamps } from './unique-stamps.js';
+
+/** Why a reading never came as far as its pipeline. */
+export type RefusalReason = 'not-finite' | 'text-too-long' | 'bad-time' | 'unknown-channel';
+
+/** SenML takes a smaller time for one relative to now, and a double of seconds holds no microseconds of a greater one. */
+const [minTimeUs, maxTimeUs] = [relativeTimeLimitSeconds * 1e6, 2 ** 33 * 1e6];
+const maxTextLength = 4096;
+
+/** One series on its way: what no pack could carry is refused, stamps are made unique, then the pipeline runs. */
+export class Channel {
+  private readonly stamps = new UniqueStamps();
+
+  constructor(readonly pipeline: Pipeline) {}
+
+  /** Appends what the reading becomes; or says why it was refused. */
+  take(reading: Reading, points: Point[], alerts: Alert[]): RefusalReason | undefined {
+    const { value, timeUs } = reading;
+    if (typeof value === 'number' && !Number.isFinite(value)) return 'not-finite';
+    if (typeof value === 'string' && value.length > maxTextLength) return 'text-too-long';
+    if (!Number.isSafeInteger(timeUs) || timeUs < minTimeUs || timeUs >= maxTimeUs) return 'bad-time';
+    const stampUs = this.stamps.take(timeUs);
+    this.pipeline.push(stampUs === timeUs ? reading : { ...reading, timeUs: stampUs }, points, alerts);
+    return undefined;
+  }
+}

@@ -1,0 +1,94 @@
+import { encodeAlertPack, type Alert } from '#core/contract/alert.js';
+import type { DeviceId } from '#core/contract/names.js';
+import { encodePack, type TransferCoding } from '#core/contract/pack.js';
+import type { Point } from '#core/contract/reading.js';
+import type { Clock } from '#core/runtime/clock.js';
+import type { Logger } from '#core/runtime/logger.js';
+import type { StageMeter } from '#core/runtime/metrics.js';
+import { readingsOf } from '#core/signal/pipeline.js';
+import type { DeviceCatalogue } from '../device-catalogue.js';
+import type { Lane, Outbox } from '../outbox/outbox.js';
+import { LaneWriter, type WaitingEntry } from './lane-writer.js';
+import { PackBuffer } from './pack-buffer.js';
+
+/** The most alerts of one alert pack. */
+const maxAlerts = 1000;
+
+export interface OutgoingOptions {
+  readonly device: DeviceId;
+  readonly outbox: Outbox;
+  readonly catalogue: DeviceCatalogue;
+  readonly clock: Clock;
+  /** Yields [0, 1): spreads retries. */
+  readonly random: () => number;
+  readonly logger: Logger;
+  /** A pack is cut this long after its first reading, in milliseconds. Default 100. */
+  readonly packDelayMs?: number;
+  /** A pack is cut when it has so many points. Default 500. */
+  readonly packMaxReadings?: number;
+  /** Default `zlib`. */
+  readonly coding?: TransferCoding;
+  /** Points held in memory while the outbox takes none; beyond it the oldest go. Default 50,000. */
+  readonly maxWaitingPoints?: number;
+}
+
+/** What leaves the agent: points gathered into packs, alerts at once, each on its lane of the outbox. */
+export class Outgoing {
+  readonly buffer: PackBuffer;
+  private readonly lanes: Record<Lane, LaneWriter>;
+
+  constructor(
+    private readonly options: OutgoingOptions,
+    meter: StageMeter,
+  ) {
+    const { clock, outbox, packDelayMs = 100, packMaxReadings = 500, maxWaitingPoints = 50_000 } = options;
+    const onPack = (points: readonly Point[]) => this.writePack(points);
+    this.buffer = new PackBuffer({ clock, delayMs: packDelayMs, maxPoints: packMaxReadings, onPack });
+    const lane = {
+      ...options,
+      outbox,
+      maxWaitingPoints,
+      onWritten: (entries: readonly WaitingEntry[]) => meter.out(readingsIn(entries)),
+      onDropped: (reason: string, entry: WaitingEntry) => meter.drop(reason, entry.readings),
+    };
+    this.lanes = { data: new LaneWriter(lane), alert: new LaneWriter(lane) };
+  }
+
+  /** Points in memory that the outbox has not taken. */
+  get waitingPoints(): number {
+    return this.lanes.data.waitingPoints + this.lanes.alert.waitingPoints;
+  }
+
+  /** Why the outbox takes nothing; undefined while it does. */
+  get failure(): string | undefined {
+    return this.lanes.data.lastFailure ?? this.lanes.alert.lastFailure;
+  }
+
+  writeAlerts(alerts: readonly Alert[]): void {
+    const { site, device } = this.options.device;
+    for (let from = 0; from < alerts.length; from += maxAlerts) {
+      const some = alerts.slice(from, from + maxAlerts);
+      const encode = (seq: number, epoch: string) => encodeAlertPack({ site, device, epoch, seq, alerts: some });
+      this.lanes.alert.put({ lane: 'alert', readings: 0, points: some.length, encode });
+    }
+  }
+
+  /** Cuts the open pack and waits until everything is in the outbox, at most `deadlineMs`. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.buffer.cut();
+    await Promise.all([this.lanes.data.stop(deadlineMs), this.lanes.alert.stop(deadlineMs)]);
+  }
+
+  private writePack(points: readonly Point[]): void {
+    const { device, catalogue, coding = 'zlib' } = this.options;
+    const { hash, units } = catalogue.current;
+    const head = { site: device.site, device: device.device, catalogue: hash, points };
+    const readings = points.reduce((total, point) => total + readingsOf(point), 0);
+    const encode = (seq: number, epoch: string) => encodePack({ ...head, epoch, seq }, units, coding);
+    this.lanes.data.put({ lane: 'data', readings, points: points.length, encode });
+  }
+}
+
+function readingsIn(entries: readonly WaitingEntry[]): number {
+  return entries.reduce((total, { readings }) => total + readings, 0);
+}

@@ -1,0 +1,206 @@
+import type { Reading } from '#core/contract/reading.js';
+import type { Clock } from '#core/runtime/clock.js';
+import { FatalError, messageOf } from '#core/runtime/errors.js';
+import type { Logger } from '#core/runtime/logger.js';
+import { retryDelays } from '#core/runtime/retry.js';
+import type { Sensor } from '../sensors/sensor.js';
+
+/** A sensor with its schedule. */
+export interface ScheduledSensor {
+  readonly name: string;
+  readonly sensor: Sensor;
+  readonly intervalMs: number;
+  /** A read that takes longer is given up, and the sensor started anew. Default 10 s. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * `waiting` for its next start, `starting`, `ready`, `reading`; `stalled`: a read that took too long is being ended;
+ * `failed`: it never can be started; `stopped`.
+ */
+export type SamplerState = 'waiting' | 'starting' | 'ready' | 'reading' | 'stalled' | 'failed' | 'stopped';
+
+export interface SensorStatus {
+  readonly name: string;
+  readonly state: SamplerState;
+  readonly channels: number;
+  readonly readings: number;
+  /** Reads and starts that failed, and ticks that passed while a read was going on. */
+  readonly failures: number;
+  readonly missed: number;
+  /** How late the reads began after their due time, in milliseconds: the mean, and the worst. */
+  readonly meanJitterMs: number;
+  readonly maxJitterMs: number;
+  readonly lastError: string | undefined;
+}
+
+export interface SamplerOptions extends ScheduledSensor {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  /** Throws FatalError if the sensor's channels cannot be taken. */
+  readonly onStarted: (sampler: Sampler) => void;
+  readonly onReadings: (readings: readonly Reading[]) => void;
+  readonly onJitter: (jitterMs: number) => void;
+}
+
+/**
+ * Keeps one sensor going: starts it, reads it at each tick, backs off when it fails. Nothing here waits for another
+ * sensor, and nothing is awaited by the schedule: a dead sensor costs a tick a comparison.
+ */
+export class Sampler {
+  private current: SamplerState = 'waiting';
+  private nextStartMs = 0;
+  private readSinceMs = 0;
+  private pending: Promise<void> = Promise.resolve();
+  private opening: Promise<void> = Promise.resolve();
+  private delays: Generator<number, never>;
+  private readonly counts = { readings: 0, failures: 0, missed: 0, reads: 0, jitterSumMs: 0, maxJitterMs: 0 };
+  private lastError: string | undefined;
+
+  constructor(private readonly options: SamplerOptions) {
+    this.delays = this.freshDelays();
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get sensor(): Sensor {
+    return this.options.sensor;
+  }
+
+  get intervalMs(): number {
+    return this.options.intervalMs;
+  }
+
+  status(): SensorStatus {
+    const { readings, failures, missed, reads, jitterSumMs, maxJitterMs } = this.counts;
+    return {
+      name: this.name,
+      state: this.current,
+      channels: Object.keys(this.sensor.channels).length,
+      readings,
+      failures,
+      missed,
+      meanJitterMs: reads === 0 ? 0 : jitterSumMs / reads,
+      maxJitterMs,
+      lastError: this.lastError,
+    };
+  }
+
+  /** Tries to start the sensor. Resolves when that has succeeded or failed; a failure is tried again by `watch`. */
+  open(): Promise<void> {
+    this.current = 'starting';
+    return (this.opening = this.openSensor());
+  }
+
+  /** The time for a reading has come. */
+  tick(dueUs: number): void {
+    if (this.current === 'reading') this.counts.missed += 1;
+    if (this.current !== 'ready') return;
+    this.current = 'reading';
+    this.readSinceMs = this.options.clock.monotonicMs();
+    this.noteJitter((this.options.clock.nowUs() - dueUs) / 1000);
+    this.pending = this.read();
+  }
+
+  /** Called now and then: ends a read that takes too long, starts what has backed off long enough. */
+  watch(nowMs: number): void {
+    if (this.current === 'waiting' && nowMs >= this.nextStartMs) void this.open();
+    if (this.current !== 'reading' || nowMs - this.readSinceMs < (this.options.timeoutMs ?? 10_000)) return;
+    this.current = 'stalled';
+    this.noteFailure(`the read took longer than ${this.options.timeoutMs ?? 10_000} ms`);
+    void this.revive();
+  }
+
+  /** Waits for a read in work, then stops the sensor. */
+  async stop(deadlineMs: number): Promise<void> {
+    const { clock } = this.options;
+    const untilMs = clock.monotonicMs() + deadlineMs;
+    await this.settle(Promise.all([this.pending, this.opening]), deadlineMs / 2);
+    this.current = 'stopped';
+    await this.sensor.stop(Math.max(50, untilMs - clock.monotonicMs()));
+  }
+
+  private async openSensor(): Promise<void> {
+    try {
+      await this.sensor.start();
+      this.options.onStarted(this);
+      if (this.isIn('starting')) this.current = 'ready';
+      else await this.sensor.stop(1000);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  private async read(): Promise<void> {
+    try {
+      const readings = await this.sensor.read();
+      if (this.isIn('stopped')) return;
+      this.counts.readings += readings.length;
+      // Also of a read given up: the readings are true, and late ones have their place.
+      this.options.onReadings(readings);
+      if (!this.isIn('reading')) return;
+      this.current = 'ready';
+      if (this.lastError !== undefined) this.recovered();
+    } catch (error) {
+      if (this.isIn('reading')) this.failed(error);
+    }
+  }
+
+  /** A read may never come twice at once, so a hanging one must end before the sensor is started again. */
+  private async revive(): Promise<void> {
+    await this.sensor.stop(1000).catch((error: unknown) => this.noteFailure(messageOf(error)));
+    await this.pending;
+    if (this.isIn('stalled')) this.backOff();
+  }
+
+  private failed(error: unknown): void {
+    this.noteFailure(messageOf(error));
+    if (this.isIn('stopped')) return;
+    if (!(error instanceof FatalError)) return this.backOff();
+    this.current = 'failed';
+    void this.sensor.stop(1000).catch(() => undefined);
+  }
+
+  private backOff(): void {
+    this.current = 'waiting';
+    this.nextStartMs = this.options.clock.monotonicMs() + this.delays.next().value;
+  }
+
+  private recovered(): void {
+    this.lastError = undefined;
+    this.delays = this.freshDelays();
+    this.options.logger.info({ sensor: this.name }, 'the sensor answers again');
+  }
+
+  private noteFailure(message: string): void {
+    this.counts.failures += 1;
+    // One line for an outage, not one for each try.
+    if (this.lastError !== message)
+      this.options.logger.warn({ sensor: this.name, error: message }, 'the sensor failed');
+    this.lastError = message;
+  }
+
+  private noteJitter(jitterMs: number): void {
+    this.counts.reads += 1;
+    this.counts.jitterSumMs += jitterMs;
+    this.counts.maxJitterMs = Math.max(this.counts.maxJitterMs, jitterMs);
+    this.options.onJitter(jitterMs);
+  }
+
+  private freshDelays(): Generator<number, never> {
+    return retryDelays({ firstMs: 500, maxMs: 60_000 }, this.options.random);
+  }
+
+  private isIn(state: SamplerState): boolean {
+    return this.current === state;
+  }
+
+  private async settle(work: Promise<unknown>, withinMs: number): Promise<void> {
+    const done = new AbortController();
+    await Promise.race([work, this.options.clock.sleep(withinMs, done.signal)]);
+    done.abort();
+  }
+}

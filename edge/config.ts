@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { nameSchema } from '#core/contract/names.js';
+import { durationBetween } from '#core/runtime/durations.js';
+import { channelDefaultsSchema, processingShape } from './processing.js';
+import { sensorDrivers } from './sensors/registry.js';
+import { taggedUnion, type Tagged } from './tagged-union.js';
+
+const mib = 1024 * 1024;
+
+const commonShape = {
+  name: nameSchema.optional().describe('Name of this source in logs and status. Default: its driver'),
+  intervalMs: durationBetween('1ms', '1d').prefault('5s').describe('Time between two readings, aligned to UTC'),
+  timeoutMs: durationBetween('10ms', '1h').prefault('10s').describe('A read that takes longer is given up'),
+  ...processingShape,
+};
+export type SensorConfig = Tagged<'driver', typeof sensorDrivers, typeof commonShape>;
+
+const gatewaySchema = z.strictObject({
+  url: z
+    .url({ protocol: /^mqtts?$/ })
+    .default('mqtt://127.0.0.1:1883')
+    .describe('Address of the gateway; mqtts:// for TLS'),
+  password: z.string().min(1).optional().describe('Token of the device; better in a file or in the environment'),
+  passwordFile: z.string().min(1).optional().describe('File that holds the token and nothing else'),
+});
+
+const outboxSchema = z
+  .strictObject({
+    directory: z.string().min(1).default('data/outbox').describe('Folder of the readings not yet delivered'),
+    maxBytes: z
+      .int()
+      .min(8 * mib)
+      .default(512 * mib)
+      .describe('Bytes on disk, garbage and reserve included'),
+    reserveBytes: z
+      .int()
+      .min(mib)
+      .default(16 * mib)
+      .describe('Bytes set aside to be freed when the disk is full'),
+  })
+  .refine((outbox) => outbox.maxBytes >= outbox.reserveBytes + 6 * mib, {
+    path: ['maxBytes'],
+    message: 'must be at least 6 MiB more than reserveBytes',
+  });
+
+const packSchema = z.strictObject({
+  delayMs: durationBetween('0ms', '1m').prefault('100ms').describe('How long a pack waits for more readings'),
+  maxReadings: z.int().min(1).max(2000).default(500).describe('Points of one pack'),
+  coding: z.enum(['zlib', 'identity']).default('zlib').describe('zlib: deflated SenML; identity: plain SenML'),
+  maxWaitingPoints: z
+    .int()
+    .min(1000)
+    .default(50_000)
+    .describe('Points held in memory while the outbox takes none; beyond it the oldest are dropped, and counted'),
+});
+
+/** The `edge` section of the configuration: one device. */
+export const edgeConfigSchema = z.strictObject({
+  site: nameSchema.describe('Site that the device belongs to'),
+  device: nameSchema.describe('Name of the device, unique within its site'),
+  gateway: gatewaySchema.prefault({}).describe('Where readings go'),
+  outbox: outboxSchema.prefault({}).describe('What keeps readings until the gateway has them'),
+  pack: packSchema.prefault({}).describe('How readings are gathered for the way'),
+  sensors: z
+    .array(taggedUnion('driver', sensorDrivers, commonShape))
+    .prefault([{ driver: 'host' }])
+    .describe('What the device measures. Default: the host itself'),
+  channels: channelDefaultsSchema.default({}).describe('Processing by glob of sensor names; later globs win'),
+});
+export type EdgeConfig = z.infer<typeof edgeConfigSchema>;

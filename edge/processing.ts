@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import type { SensorDescription } from '#core/contract/catalogue.js';
+import { nameSchema } from '#core/contract/names.js';
+import { durationSchema } from '#core/runtime/durations.js';
+import { Threshold } from '#core/signal/detectors/threshold.js';
+import { Pipeline } from '#core/signal/pipeline.js';
+import { PassThrough } from '#core/signal/reducers/pass-through.js';
+import { WindowReducer } from '#core/signal/reducers/window.js';
+import { isWindowWidth } from '#core/signal/window-parts.js';
+import { createFilter, filterSchema } from './filters/registry.js';
+import { globMatcher } from './glob.js';
+
+const alertSchema = z
+  .strictObject({
+    sensor: z.string().min(1).default('*').describe('Glob of the sensors it watches'),
+    rule: nameSchema.optional().describe('Its name. Default: above-80, from side and threshold'),
+    above: z.number().optional().describe("Raised above this, in the sensor's unit"),
+    below: z.number().optional().describe("Raised below this, in the sensor's unit"),
+    hysteresis: z.number().nonnegative().default(0).describe('How far the value must come back to clear it'),
+    holdMs: durationSchema.prefault('0s').describe('How long the value must stay beyond before it is raised'),
+    severity: z.enum(['info', 'warning', 'critical']).default('warning').describe('How much it matters'),
+  })
+  .refine(({ above, below }) => (above === undefined) !== (below === undefined), 'needs either above or below');
+type AlertConfig = z.infer<typeof alertSchema>;
+
+const windowSchema = z.strictObject({
+  window: durationSchema
+    .refine((ms) => isWindowWidth(ms * 1000), 'must divide a minute, or be whole minutes that divide an hour')
+    .describe('Width of the UTC-aligned windows: mean, min, max, first, last, count'),
+});
+
+/** What happens to the readings of a channel on their way to the outbox; the keys of a sensor or of a glob. */
+export const processingShape = {
+  filters: z.array(filterSchema).optional().describe('Steps that mark, drop or replace readings, in their order'),
+  reduce: z
+    .union([z.literal('none'), windowSchema])
+    .optional()
+    .describe('none: every reading travels; window: one point per window does. Default none'),
+  alerts: z.array(alertSchema).optional().describe('Thresholds that raise and clear alerts at once'),
+  labels: z
+    .record(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/), z.string().min(1).max(128))
+    .optional()
+    .describe('Floor, room, line, machine, city: for grouping in the cloud'),
+};
+const processingSchema = z.strictObject(processingShape);
+export type Processing = z.infer<typeof processingSchema>;
+
+export const channelDefaultsSchema = z.record(z.string().min(1), processingSchema);
+
+/** The processing of each channel: that of every glob that matches, a later one over an earlier, the sensor's own last. */
+export class ProcessingPlan {
+  private readonly defaults: readonly { matches: (channel: string) => boolean; processing: Processing }[];
+
+  constructor(defaults: z.infer<typeof channelDefaultsSchema>) {
+    this.defaults = Object.entries(defaults).map(([glob, processing]) => ({
+      matches: globMatcher([glob]),
+      processing,
+    }));
+  }
+
+  /** A fresh pipeline for one channel. `own` is what the sensor's entry says. */
+  pipeline(channel: string, description: SensorDescription, own: Processing = {}): Pipeline {
+    const layers = this.layers(channel, own);
+    const filters = lastOf(layers, 'filters') ?? [];
+    const reduce = lastOf(layers, 'reduce') ?? 'none';
+    const alerts = layers.flatMap((layer) => layer.alerts ?? []).filter(({ sensor }) => globMatcher([sensor])(channel));
+    return new Pipeline({
+      filters: filters.map((filter) => createFilter(filter, description)),
+      detectors: byRule(alerts).map((alert) => createThreshold(alert, description.unit)),
+      reducer: reduce === 'none' ? new PassThrough() : new WindowReducer(reduce.window * 1000),
+    });
+  }
+
+  /** The description with the labels of the configuration over the driver's. */
+  labelled(channel: string, description: SensorDescription, own: Processing = {}): SensorDescription {
+    const labels = this.layers(channel, own).map((layer) => layer.labels ?? {});
+    return { ...description, labels: Object.assign({ ...description.labels }, ...labels) as Record<string, string> };
+  }
+
+  private layers(channel: string, own: Processing): Processing[] {
+    return [...this.defaults.filter(({ matches }) => matches(channel)).map(({ processing }) => processing), own];
+  }
+}
+
+function lastOf<Key extends 'filters' | 'reduce'>(layers: readonly Processing[], key: Key): Processing[Key] {
+  return layers.findLast((layer) => layer[key] !== undefined)?.[key];
+}
+
+/** A rule's name is part of an alert's identity: of two with one name the later holds. */
+function byRule(alerts: readonly AlertConfig[]): AlertConfig[] {
+  return [...new Map(alerts.map((alert) => [ruleName(alert), alert])).values()];
+}
+
+function ruleName({ rule, above, below }: AlertConfig): string {
+  return rule ?? `${above === undefined ? 'below' : 'above'}-${above ?? below}`.replace('+', '');
+}
+
+function createThreshold(alert: AlertConfig, unit: string): Threshold {
+  const { above, below, hysteresis, holdMs, severity } = alert;
+  const side = above === undefined ? 'below' : 'above';
+  const threshold = (above ?? below)!;
+  return new Threshold({ rule: ruleName(alert), severity, side, threshold, hysteresis, holdUs: holdMs * 1000, unit });
+}
