@@ -1,12 +1,13 @@
 import type { ServerResponse } from 'node:http';
 
 const retryMs = 2000;
-const maxPendingPoints = 5000;
+const maxPendingChars = 256 * 1024;
 
 /** One connection of the live stream. What it has not taken yet is bounded: a client that falls behind is cut off. */
 export class LiveClient {
   readonly series: ReadonlySet<string>;
   private pending: string[] = [];
+  private pendingChars = 0;
 
   constructor(
     private readonly outgoing: ServerResponse,
@@ -25,13 +26,15 @@ export class LiveClient {
   /** `text` is the JSON of one point. */
   reading(text: string): void {
     this.pending.push(text);
-    if (this.pending.length >= maxPendingPoints) this.flush();
+    this.pendingChars += text.length;
+    if (this.pendingChars >= maxPendingChars) this.flush();
   }
 
   flush(): void {
     if (this.pending.length === 0) return;
     const points = this.pending.join(',');
     this.pending = [];
+    this.pendingChars = 0;
     this.send('readings', `{"points":[${points}]}`);
   }
 
@@ -51,7 +54,7 @@ export class LiveClient {
 
   private write(text: string): void {
     if (this.outgoing.destroyed || this.outgoing.writableEnded) return;
-    if (this.outgoing.writableLength + text.length > this.maxBytes) {
+    if (this.outgoing.writableLength > this.maxBytes) {
       this.onDropped();
       this.outgoing.destroy();
       return;

@@ -24,7 +24,7 @@ export interface LiveOptions {
   readonly logger: Logger;
   readonly registry: Registry;
   readonly maxClients: number;
-  /** Bytes that may wait for a slow client before it is dropped. */
+  /** A client for which more bytes than this wait, when there is more to send, is dropped. */
   readonly maxClientBytes: number;
 }
 

@@ -128,6 +128,13 @@ export class MemoryLog implements EventLog {
     this.wake();
   }
 
+  /** Moves a group's committed offset of the partition of `topic` that has any back to `offset`. */
+  rewind(group: string, topic: string, offset: number): void {
+    for (const partition of this.partitions(topic)) {
+      if (partition.records.length > offset) this.committed.set(`${group} ${topic} ${partition.index}`, offset);
+    }
+  }
+
   /** Wakes those who wait, after a change of `away`. */
   wake(): void {
     const waiting = [...this.waiters];
