@@ -18,10 +18,8 @@ import { processUsage } from './process-usage.js';
 
 const options = benchOptions(process.argv);
 const profileArgument = process.argv[process.argv.indexOf('--profile') + 1];
-const profiles =
-  profileArgument === 'embedded' || profileArgument === 'cluster'
-    ? [profileArgument]
-    : (['embedded', 'cluster'] as const);
+const profiles: readonly ('embedded' | 'cluster')[] =
+  profileArgument === 'embedded' || profileArgument === 'cluster' ? [profileArgument] : ['embedded', 'cluster'];
 const devices = 10;
 const sensorsPerDevice = 100;
 const everyMs = 200;
@@ -51,7 +49,7 @@ async function measure(profile: 'embedded' | 'cluster'): Promise<Measured> {
     if (profile === 'cluster') servers = await startClusterServers();
     const [httpPort, mqttPort] = (await freePorts(2)) as [number, number];
     const simulator = { site: 'bench', sensors: devices * sensorsPerDevice, sensorsPerDevice, every: `${everyMs}ms` };
-    const config = writeConfig(folder, { profile, simulator, host: { enabled: false }, ...servers?.config });
+    const config = writeConfig(folder, { profile, simulator, edge: { enabled: false }, ...servers?.config });
     const args = [
       'up',
       '--config',
