@@ -22,7 +22,7 @@ export interface SeriesStoreSuite {
  * What every SeriesStore must do. Most cases share one store and keep apart by their site; those that need another
  * retention, or a crash, open their own. Stamps are near the real present, because a server may enforce its retention.
  */
-export function seriesStoreSuite({ name, open, runs = 40 }: SeriesStoreSuite): void {
+export function seriesStoreSuite({ name, open, runs = 20 }: SeriesStoreSuite): void {
   describe(`SeriesStore: ${name}`, () => {
     let shared: StoreUnderTest | undefined;
     beforeAll(async () => {

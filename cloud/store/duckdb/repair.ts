@@ -1,0 +1,85 @@
+import { bucketStart } from '#core/contract/time.js';
+import type { DuckDBDataChunk } from '@duckdb/node-api';
+import type { RepairOutcome, RollupTier } from '../store.js';
+import { MarkAddition, type Round } from './dirty-marks.js';
+import type { Mutex } from './mutex.js';
+import { computeSql, deleteMarksSql, deleteStaleSql } from './rollup-sql.js';
+import type { Session } from './session.js';
+import { rollupTiers, type TierSpec } from './tiers.js';
+
+/** Marks settled by one call: a backlog is worked off in several, so that the newest buckets never wait long. */
+const maxMarksPerCall = 20_000;
+
+/**
+ * Computes dirty buckets that ended by `closedBeforeUs`, tier by tier, the newest first. A round is computed on a
+ * reading connection while batches are written, and only then taken over in one short transaction.
+ */
+export async function repairRollups(
+  session: Session,
+  writing: Mutex,
+  closedBeforeUs: number,
+  openTiers = true,
+): Promise<RepairOutcome> {
+  const repaired: Record<RollupTier, number> = { '1m': 0, '1h': 0, '1d': 0 };
+  for (const tier of rollupTiers) {
+    // Above the minute, buckets are computed while they are still open.
+    const endUs = openTiers && tier.code > 0 ? Number.POSITIVE_INFINITY : closedBeforeUs;
+    repaired[tier.name] = await repairTier(session, writing, tier, endUs);
+  }
+  const remaining = rollupTiers.reduce((sum, tier) => sum + session.marks.count(tier), 0);
+  return { repaired, remaining };
+}
+
+async function repairTier(session: Session, writing: Mutex, tier: TierSpec, endUs: number): Promise<number> {
+  const starts = session.marks.closed(tier, endUs);
+  let settled = 0;
+  while (settled < maxMarksPerCall) {
+    // Between two writes, so that every mark taken stands for points that can be read.
+    const round = await writing.run(async () => {
+      session.checkOpen();
+      return session.marks.take(tier, starts);
+    });
+    if (!round) break;
+    await settleRound(session, writing, round);
+    settled += round.size;
+  }
+  return settled;
+}
+
+async function settleRound(session: Session, writing: Mutex, round: Round): Promise<void> {
+  let succeeded = false;
+  try {
+    const chunks = await session.database.computer.query(computeSql(round));
+    await writing.run(async () => {
+      const above = marksAbove(session, round);
+      await session.transaction(async (connection) => {
+        await connection.run(deleteStaleSql(round));
+        appendChunks(session, round.tier, chunks);
+        await connection.run(deleteMarksSql(round));
+        await session.appenders.dirty.append(above.columns());
+      });
+      above.commit();
+    });
+    succeeded = true;
+  } finally {
+    session.marks.settle(round, succeeded);
+  }
+}
+
+function appendChunks({ appenders }: Session, tier: TierSpec, chunks: readonly DuckDBDataChunk[]): void {
+  const appender = appenders.rollups.get(tier)!;
+  for (const chunk of chunks) appender.appendChunk(chunk);
+  appender.flush();
+}
+
+/** The buckets of the next tier that hold those of the round. */
+function marksAbove({ marks }: Session, { tier, buckets }: Round): MarkAddition {
+  const addition = new MarkAddition(marks);
+  const above = rollupTiers[tier.code + 1];
+  if (!above) return addition;
+  for (const [bucketUs, series] of buckets) {
+    const start = bucketStart(bucketUs, above.widthUs);
+    for (const seriesId of series.keys()) addition.touch(above.code, seriesId, start, false);
+  }
+  return addition;
+}

@@ -1,0 +1,86 @@
+import { formCodes } from './codes.js';
+import type { Round } from './dirty-marks.js';
+import { rollupTiers, type TierSpec } from './tiers.js';
+
+/** The start of the bucket that holds `time`; SQL's remainder is negative before 1970. */
+function bucketOf(time: string, widthUs: number): string {
+  return `${time} - ((${time} % ${widthUs}) + ${widthUs}) % ${widthUs}`;
+}
+
+const greatest = '1.7976931348623157e308::DOUBLE';
+const clamp = (sql: string) => `least(${greatest}, greatest(-${greatest}, ${sql}))`;
+
+/** A sum that is right to the last bits, and finite: an overflow is summed at a smaller scale and stays at the greatest. */
+function sumOf(sql: string): string {
+  return `CASE WHEN isfinite(fsum(${sql})) THEN fsum(${sql})
+    ELSE ${clamp(`sum(${clamp(sql)} / 65536) * 65536`)} END`;
+}
+
+/** The marks that a round settles. */
+function keysOf({ tier, fromUs, lastUs, lastMark }: Round): string {
+  return `SELECT DISTINCT series_id, bucket_us FROM dirty
+    WHERE tier = ${tier.code} AND bucket_us BETWEEN ${fromUs} AND ${lastUs} AND mark <= ${lastMark}`;
+}
+
+/**
+ * The raw points and windows of the round's buckets as parts; windows wider than `aboveUs` and at most the bucket.
+ * `place` orders points of one stamp: a raw one comes before the window that starts with it.
+ */
+function pointParts({ tier, fromUs, lastUs, mayRepeat }: Round, aboveUs: number): string {
+  const span = aboveUs < 0 ? `coalesce(span_us, 0)` : 'span_us';
+  const rows = `SELECT series_id, time_us, form, rowid AS row_number, value, coalesce(count, 1) AS count,
+      coalesce(min, value) AS min, coalesce(max, value) AS max, coalesce(first, value) AS first,
+      coalesce(last, value) AS last, time_us * 2 + form AS place
+    FROM points
+    WHERE time_us >= ${fromUs} AND time_us < ${lastUs + tier.widthUs} AND form <= ${formCodes.window}
+      AND value IS NOT NULL AND ${span} > ${aboveUs} AND ${span} <= ${tier.widthUs}`;
+  return `SELECT series_id, ${bucketOf('time_us', tier.widthUs)} AS bucket_us,
+      CASE WHEN form = ${formCodes.window} THEN value * count ELSE value END AS sum, count::DOUBLE AS weight,
+      count, min, max, first, last, time_us AS first_us, time_us AS last_us, place
+    FROM ${mayRepeat || aboveUs >= 0 ? newestOf(rows) : `(${rows})`}`;
+}
+
+/** Of rows with one identity only the one that was written last. Few repeat, so the repeating ones are looked up. */
+function newestOf(rows: string): string {
+  return `(
+    WITH all_rows AS MATERIALIZED (${rows}),
+    repeated AS (
+      SELECT series_id, time_us, form, max(row_number) AS newest FROM all_rows
+      GROUP BY series_id, time_us, form HAVING count(*) > 1)
+    SELECT all_rows.* FROM all_rows LEFT JOIN repeated USING (series_id, time_us, form)
+    WHERE newest IS NULL OR row_number = newest)`;
+}
+
+/** The rollups of the tier below as parts of this one. */
+function childParts({ tier, fromUs, lastUs }: Round, child: TierSpec): string {
+  return `SELECT series_id, ${bucketOf('time_us', tier.widthUs)} AS bucket_us, sum, weight, count, min, max, first, last,
+      first_us, last_us, first_us * 2 AS place
+    FROM ${child.table} WHERE time_us >= ${fromUs} AND time_us < ${lastUs + tier.widthUs}`;
+}
+
+/** Computes the buckets of a round; the columns are those of the tier's table. */
+export function computeSql(round: Round): string {
+  const child = rollupTiers[round.tier.code - 1];
+  const parts = child
+    ? `${childParts(round, child)} UNION ALL ${pointParts(round, child.widthUs)}`
+    : pointParts(round, -1);
+  return `
+    WITH parts AS (${parts})
+    SELECT series_id, bucket_us, ${sumOf('sum')}, sum(weight), least(sum(count), ${Number.MAX_SAFE_INTEGER})::BIGINT,
+      min(min), max(max), arg_min(first, place), arg_max(last, place), min(first_us), max(last_us)
+    FROM parts JOIN (${keysOf(round)}) USING (series_id, bucket_us)
+    GROUP BY series_id, bucket_us`;
+}
+
+/** Deletes what the round computes anew. */
+export function deleteStaleSql(round: Round): string {
+  const { tier, fromUs, lastUs } = round;
+  return `DELETE FROM ${tier.table} r USING (${keysOf(round)}) k
+    WHERE r.time_us BETWEEN ${fromUs} AND ${lastUs} AND r.series_id = k.series_id AND r.time_us = k.bucket_us`;
+}
+
+/** Deletes the round's marks, but not those made since it was taken. */
+export function deleteMarksSql({ tier, fromUs, lastUs, lastMark }: Round): string {
+  return `DELETE FROM dirty
+    WHERE tier = ${tier.code} AND bucket_us BETWEEN ${fromUs} AND ${lastUs} AND mark <= ${lastMark}`;
+}
