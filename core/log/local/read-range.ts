@@ -1,0 +1,15 @@
+import type { StoredRecord } from '../log.js';
+import type { Level } from './level-file.js';
+import type { ReadLimits } from './topic-store.js';
+import { decodeRecord, readOffset } from './record-codec.js';
+
+/** The first records of a key range, as many as the limits allow. An offset ends each key. */
+export async function readRange(level: Level, gte: Buffer, lt: Buffer, limits: ReadLimits): Promise<StoredRecord[]> {
+  const iterator = level.iterator({ gte, lt, highWaterMarkBytes: limits.maxBytes, fillCache: false });
+  try {
+    const entries = await iterator.nextv(limits.maxRecords);
+    return entries.map(([key, value]) => decodeRecord(readOffset(key, key.length - 8), value));
+  } finally {
+    await iterator.close();
+  }
+}

@@ -1,0 +1,37 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decodeRecord, encodeRecord, offsetKey, readOffset } from '../../../core/log/local/record-codec.js';
+import { FatalError } from '../../../core/runtime/errors.js';
+
+const text = fc.string({ unit: 'binary', maxLength: 20 });
+const record = fc.record({
+  key: text,
+  value: fc.uint8Array({ maxLength: 50 }),
+  headers: fc.dictionary(text, text, { maxKeys: 4, noNullPrototype: true }),
+});
+
+test('a record is decoded as it was encoded', () => {
+  fc.assert(
+    fc.property(record, fc.maxSafeNat(), fc.maxSafeNat(), ({ key, value, headers }, offset, appendedUs) => {
+      const decoded = decodeRecord(offset, encodeRecord({ key, value, headers }, appendedUs));
+      expect({ ...decoded, value: [...decoded.value], headers: decoded.headers ?? {} }).toEqual({
+        ...{ key, value: [...value], headers, offset, appendedUs },
+      });
+    }),
+  );
+});
+
+test('the keys of offsets are in the order of the offsets', () => {
+  fc.assert(
+    fc.property(fc.maxSafeNat(), fc.maxSafeNat(), (a, b) => {
+      expect(readOffset(offsetKey(a))).toBe(a);
+      expect(Math.sign(Buffer.compare(offsetKey(a), offsetKey(b)))).toBe(Math.sign(a - b));
+    }),
+  );
+});
+
+test('a record of another format is not guessed at', () => {
+  const stored = encodeRecord({ key: 'a', value: Buffer.from('1') }, 0);
+  stored[0] = 9;
+  expect(() => decodeRecord(0, stored)).toThrow(FatalError);
+});
