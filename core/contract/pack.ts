@@ -106,8 +106,8 @@ export function decodePack(payload: Uint8Array, expected?: DeviceId): DecodedPac
   }
   const units = new Map<string, string>();
   const points: Point[] = [];
-  const prefix = `${head.site}/${head.device}/`;
-  for (const resolved of resolveSenml(records, 0)) points.push(toPoint(resolved, prefix, units));
+  const sensors = new SensorNames(`${head.site}/${head.device}/`);
+  for (const resolved of resolveSenml(records, 0)) points.push(toPoint(resolved, sensors, units));
   return { ...head, points, units };
 }
 
@@ -136,13 +136,31 @@ function checkRanges(ranges: SequenceRange[], seq: number): SequenceRange[] {
   return ranges;
 }
 
-function toPoint(resolved: ResolvedRecord, prefix: string, units: Map<string, string>): Point {
+/** The sensors of one pack by their full names; each name is checked once. */
+class SensorNames {
+  private readonly known = new Map<string, string>();
+
+  constructor(private readonly prefix: string) {}
+
+  of(name: string): string {
+    const known = this.known.get(name);
+    if (known !== undefined) return known;
+    if (!name.startsWith(this.prefix)) throw new ContractError('wrong-identity', `${name} in a pack of ${this.prefix}`);
+    const sensor = name.slice(this.prefix.length);
+    if (!isName(sensor)) throw new ContractError('schema', `bad sensor name in ${name}`);
+    this.known.set(name, sensor);
+    return sensor;
+  }
+}
+
+function toPoint(resolved: ResolvedRecord, sensors: SensorNames, units: Map<string, string>): Point {
   const { name, timeUs, value, record, unit } = resolved;
   if (resolved.relative) throw new ContractError('relative-time', `${name} has a time relative to its receipt`);
-  if (!name.startsWith(prefix)) throw new ContractError('wrong-identity', `${name} in a pack of ${prefix}`);
-  const sensor = name.slice(prefix.length);
-  if (!isName(sensor)) throw new ContractError('schema', `bad sensor name in ${name}`);
+  const sensor = sensors.of(name);
+  // JSON carries numbers that no clock shows, and no store could keep.
+  if (!Number.isSafeInteger(timeUs)) throw new ContractError('schema', `${name} has no possible time`);
   if (value === undefined) throw new ContractError('schema', `${name} has no v, vs or vb`);
+  if (value === Infinity || value === -Infinity) throw new ContractError('schema', `${name} is infinite`);
   if (unit !== undefined) noteUnit(units, sensor, unit);
   const quality = record.q === undefined ? 'good' : parsed<Quality>(qualitySchema.safeParse(record.q), `q of ${name}`);
   if (record.count === undefined) {
@@ -172,7 +190,9 @@ function windowParts(record: SenmlRecord, value: unknown, name: string): WindowP
   ) {
     throw new ContractError('schema', `window ${name} lacks one of v span min max first last`);
   }
-  return { spanUs: secondsToUs(span), count: count!, min, max, first, last };
+  const spanUs = secondsToUs(span);
+  if (spanUs < 1 || !Number.isSafeInteger(spanUs)) throw new ContractError('schema', `window ${name} of ${span} s`);
+  return { spanUs, count: count!, min, max, first, last };
 }
 
 function parsed<T>(result: { success: true; data: T } | { success: false }, what: string): T {

@@ -20,7 +20,7 @@ export interface ConnectGateOptions {
 const connack = { protocolVersion: 1, clientId: 2, badUserName: 4, unauthorised: 5 } as const;
 
 // U+0000 is forbidden and U+FFFD is what bad UTF-8 became. [MQTT-1.5.3-1], [MQTT-1.5.3-2]
- 
+
 const unfit = /[\u0000-\u001f\u007f\ufffd]/;
 const maxClientIdLength = 256;
 

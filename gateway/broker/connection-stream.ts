@@ -73,6 +73,8 @@ export class ConnectionStream extends Duplex {
 
   /** The publish hook has taken over the oldest packet: its bytes are now the hook's to release. */
   handOver(bytes: number): void {
+    // aedes reads on for a moment after the connection is lost, and what was reserved is given back already.
+    if (this.destroyed) return this.account!.charge(bytes);
     this.arriving.bytes -= bytes;
     this.arriving.messages -= 1;
   }
@@ -189,6 +191,8 @@ export class ConnectionStream extends Duplex {
   private finish(): void {
     if (this.ended) return;
     this.ended = true;
+    // Nobody is left to hear the answer to the CONNECT, which may be delayed on purpose.
+    if (this.phase === 'connecting') return void this.destroy();
     if (!this.blocked) this.push(null);
   }
 }

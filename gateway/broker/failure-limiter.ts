@@ -33,8 +33,8 @@ export class FailureLimiter {
     const before = this.failures.get(address);
     const left = before ? Math.max(0, before.count - (nowMs - before.atMs) / forgiveMs) : 0;
     this.failures.delete(address);
-    this.failures.set(address, { count: Math.min(left, burst) + 1, atMs: nowMs });
+    this.failures.set(address, { count: Math.min(left + 1, burst), atMs: nowMs });
     if (this.failures.size > maxAddresses) this.failures.delete(this.failures.keys().next().value!);
-    return left >= burst ? delayMs : 0;
+    return left + 1 > burst ? delayMs : 0;
   }
 }

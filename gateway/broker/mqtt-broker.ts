@@ -185,8 +185,8 @@ export class MqttBroker implements Part {
 
   private async openAedes(): Promise<SilentAedes> {
     const aedes = new SilentAedes({
-      // The sweep is earlier and counts it.
-      connectTimeout: 2 * this.options.limits.connectTimeoutMs,
+      // The sweep comes first, and counts it.
+      connectTimeout: this.options.limits.connectTimeoutMs + 10 * sweepMs,
       maxClientsIdLength: longestClientId,
       preConnect: this.connects.preConnect,
       authenticate: this.connects.authenticate,

@@ -45,7 +45,7 @@ export async function startGateway(overrides: GatewayOverrides = {}): Promise<Te
   await gateway.start();
   onTestFinished(async () => {
     log.release();
-    await gateway.stop(1000);
+    await gateway.stop(100);
   });
   return { gateway, log, memory, registry, port: gateway.address().port };
 }

@@ -7,25 +7,8 @@ import { connectPacket, publishPacket } from './mqtt-bytes.js';
 import { surviveOutage } from './outage.js';
 
 describe('while the log is away', () => {
-  it('no device is cut off, and pings are answered', async () => {
-    await surviveOutage({ outageMs: 3500, keepaliveS: 1, devices: 3, packs: 100 });
-  });
-
-  it('a device that cannot send pings while it waits is kept as well', async () => {
-    const test = await startGateway();
-    const raw = await RawSocket.open(test.port);
-    raw.write(connectPacket({ device: press, password: deviceToken(secret, press), keepaliveS: 1 }));
-    await waitFor('CONNACK', 2000, () => raw.received.length === 4);
-    test.log.hold();
-    raw.write(publishPacket(dataTopic(press), packOf(press, 0), 1));
-    const startedMs = performance.now();
-    await waitFor('twice the keepalive', 5000, () => performance.now() - startedMs > 2200);
-    expect(raw.ended).toBe(false);
-    test.log.release();
-    await waitFor('PUBACK', 2000, () => raw.received.length === 8);
-    // From here on the keepalive counts again.
-    await waitFor('the end', 3000, () => raw.ended);
-    expect(test.gateway.status().refused).toEqual({ keepalive: 1 });
+  it('no device is cut off: pings are answered, and one that sends none while it waits is kept as well', async () => {
+    await Promise.all([surviveOutage({ outageMs: 2200, keepaliveS: 1, devices: 3, packs: 100 }), waitInSilence(2000)]);
   });
 
   it('holds no more than the limits, stops reading, and drops nothing', async () => {
@@ -91,3 +74,17 @@ describe('while the log is away', () => {
     expect(test.gateway.status().connections).toBe(0);
   });
 });
+
+async function waitInSilence(outageMs: number): Promise<void> {
+  const test = await startGateway();
+  const raw = await RawSocket.open(test.port);
+  raw.write(connectPacket({ device: press, password: deviceToken(secret, press), keepaliveS: 1 }));
+  await waitFor('CONNACK', 2000, () => raw.received.length === 4);
+  test.log.hold();
+  raw.write(publishPacket(dataTopic(press), packOf(press, 0), 1));
+  const startedMs = performance.now();
+  await waitFor('more than 1.5 × keepalive', outageMs + 1000, () => performance.now() - startedMs > outageMs);
+  expect(raw.ended).toBe(false);
+  test.log.release();
+  await waitFor('PUBACK', 2000, () => raw.received.length === 8);
+}
