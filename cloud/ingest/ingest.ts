@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import { logTopics } from '#core/contract/log-topics.js';
 import type { EventLog, StoredRecord, Subscription, Tail } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
-import { messageOf, type RetryableError } from '#core/runtime/errors.js';
+import { messageOf, RetryableError } from '#core/runtime/errors.js';
 import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import type { StageSnapshot } from '#core/runtime/metrics.js';
@@ -91,6 +91,7 @@ export class Ingest implements Part {
     const run = (this.run = this.createRun());
     try {
       await this.readCatalogues();
+      if (run.stopping.signal.aborted) throw new RetryableError('stopped', 'stopped while it was starting');
       for (const wait of parking.waiting()) run.releases.request(wait);
       await this.join(run);
     } catch (error) {
@@ -115,6 +116,14 @@ export class Ingest implements Part {
     this.run = this.subscription = this.tail = undefined;
     const failed = steps.find((step) => step.status === 'rejected');
     if (failed) throw failed.reason;
+  }
+
+  /** Why it cannot do its work now, as sentences. */
+  notReady(): string[] {
+    const reasons: string[] = [];
+    if (!this.subscription) reasons.push('The ingest has not joined its group in the event log yet.');
+    if (!this.storing) reasons.push('The store takes no readings; they wait in the event log.');
+    return reasons;
   }
 
   status(): IngestStatus {

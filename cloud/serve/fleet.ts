@@ -7,7 +7,7 @@ import { logTopics } from '#core/contract/log-topics.js';
 import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import { decodePack } from '#core/contract/pack.js';
 import type { Point } from '#core/contract/reading.js';
-import type { EventLog, LogBatch, StoredRecord, Tail } from '#core/log/log.js';
+import type { EventLog, StoredRecord, Tail } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { messageOf } from '#core/runtime/errors.js';
 import type { Part } from '#core/runtime/lifecycle.js';
@@ -53,6 +53,7 @@ export class Fleet implements Part {
   private sorted: readonly FleetSeries[] | undefined;
   private seriesCount = 0;
   private readonly leftOut = new Set<string>();
+  private started = false;
   private announced = false;
 
   constructor(private readonly options: FleetOptions) {
@@ -66,20 +67,20 @@ export class Fleet implements Part {
 
   /** Resolves when the announcements in the log have been read. */
   async start(): Promise<void> {
-    if (this.tails.length > 0) return;
+    if (this.started) return;
+    this.started = true;
     const { deviceEvents, readings, alerts } = logTopics;
     const events = await this.follow(deviceEvents.name, 'beginning', (record) => this.learn(record));
-    this.tails.push(events);
-    await events.caughtUp;
-    this.announced = true;
-    this.tails.push(await this.follow(readings.name, 'end', (record) => this.read(record)));
-    this.tails.push(await this.follow(alerts.name, 'end', (record) => this.alert(record)));
+    await events?.caughtUp;
+    await this.follow(readings.name, 'end', (record) => this.read(record));
+    await this.follow(alerts.name, 'end', (record) => this.alert(record));
+    this.announced = this.started;
   }
 
   async stop(deadlineMs: number): Promise<void> {
+    this.started = this.announced = false;
     const tails = this.tails;
     this.tails = [];
-    this.announced = false;
     await Promise.all(tails.map((tail) => tail.stop(deadlineMs)));
   }
 
@@ -123,14 +124,24 @@ export class Fleet implements Part {
     return () => this.listeners.delete(listener);
   }
 
-  private follow(topic: string, from: 'beginning' | 'end', take: (record: StoredRecord) => void): Promise<Tail> {
+  /** Undefined if the fleet was stopped while the log let it wait. */
+  private async follow(
+    topic: string,
+    from: 'beginning' | 'end',
+    take: (record: StoredRecord) => void,
+  ): Promise<Tail | undefined> {
     const { log, logger } = this.options;
-    const onError = (error: unknown): void =>
-      logger.error({ topic, error: messageOf(error) }, 'following the log failed');
-    const onBatch = (batch: LogBatch): void => {
-      for (const record of batch.records) this.tolerate(record, take);
-    };
-    return log.tail({ topics: [topic], from, onBatch, onError });
+    if (!this.started) return undefined;
+    const tail = await log.tail({
+      topics: [topic],
+      from,
+      onBatch: ({ records }) => records.forEach((record) => this.tolerate(record, take)),
+      onError: (error) => logger.error({ topic, error: messageOf(error) }, 'following the log failed'),
+    });
+    this.tails.push(tail);
+    if (this.started) return tail;
+    await tail.stop(0);
+    return undefined;
   }
 
   /** What the contract refuses is the gateway's and the ingest's to report; here it is only not shown. */

@@ -1,0 +1,68 @@
+import type { Registry } from 'prom-client';
+import { z } from 'zod';
+import type { Clock } from '#core/runtime/clock.js';
+import type { DataDirectory } from '#core/runtime/data-directory.js';
+import { FatalError } from '#core/runtime/errors.js';
+import type { Logger } from '#core/runtime/logger.js';
+import type { Profile } from '#core/runtime/profile.js';
+import { DuckDBStore } from './duckdb-store.js';
+import { defaultRetention, type SeriesStore } from './store.js';
+
+const days = (byDefault: number) => z.int().min(1).max(36_500).default(byDefault);
+
+const retentionSchema = z
+  .strictObject({
+    rawDays: days(defaultRetention.rawDays).describe('Days that raw points are kept'),
+    '1mDays': days(defaultRetention['1mDays']).describe('Days that rollups of a minute are kept'),
+    '1hDays': days(defaultRetention['1hDays']).describe('Days that rollups of an hour are kept'),
+    '1dDays': z.int().min(1).optional().describe('Days that rollups of a day are kept; for ever unless set'),
+  })
+  .refine((kept) => kept['1mDays'] >= kept.rawDays, { path: ['1mDays'], message: 'must be at least rawDays' })
+  .refine((kept) => kept['1hDays'] >= kept['1mDays'], { path: ['1hDays'], message: 'must be at least 1mDays' });
+
+const duckdbSchema = z.strictObject({
+  memoryLimitMb: z.int().min(32).default(128).describe('MB that DuckDB may use for its buffers'),
+  threads: z.int().min(1).max(256).default(1).describe('Threads of one query'),
+});
+
+const influxSchema = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }).describe('Address of InfluxDB 2'),
+  org: z.string().min(1).describe('Organisation that owns the buckets'),
+  token: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Token that may write, query and make buckets and tasks; better in the environment'),
+});
+
+/** The `store` section of the configuration; the profile says which of its parts counts. */
+export const storeConfigSchema = z.strictObject({
+  retention: retentionSchema.prefault({}).describe('How long each tier is kept'),
+  duckdb: duckdbSchema.prefault({}).describe('The store in a file of the profile embedded'),
+  influx: influxSchema.optional().describe('InfluxDB 2, for the profile cluster'),
+});
+export type StoreConfig = z.infer<typeof storeConfigSchema>;
+
+export interface StoreDependencies {
+  /** Where the embedded store keeps its file. */
+  readonly data: Pick<DataDirectory, 'file'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  /** The InfluxDB token where the configuration names none. */
+  readonly influxToken?: string | undefined;
+}
+
+const stores = {
+  embedded: ({ retention, duckdb }: StoreConfig, { data, clock, logger, registry }: StoreDependencies) =>
+    new DuckDBStore({ file: data.file('series.duckdb'), retention, ...duckdb, clock, logger, registry }),
+};
+
+type Open = (config: StoreConfig, dependencies: StoreDependencies) => SeriesStore;
+
+/** The series store of a profile, not yet started. Throws FatalError `bad-config` if its section is missing. */
+export function openStore(profile: Profile, config: StoreConfig, dependencies: StoreDependencies): SeriesStore {
+  const open = (stores as Partial<Record<Profile, Open>>)[profile];
+  if (!open) throw new FatalError('bad-config', `there is no store for the profile ${profile}`);
+  return open(config, dependencies);
+}
