@@ -23,6 +23,8 @@ const connack = { protocolVersion: 1, clientId: 2, badUserName: 4, unauthorised:
 
 const unfit = /[\u0000-\u001f\u007f\ufffd]/;
 const maxClientIdLength = 256;
+/** Different topic filters of one connection, over its whole life. */
+const maxFilters = 100;
 
 /** The hooks of aedes that decide who may connect and what a device may read. */
 export class ConnectGate {
@@ -61,12 +63,17 @@ export class ConnectGate {
   };
 
   readonly authorizeSubscribe: NonNullable<AedesOptions['authorizeSubscribe']> = (client, subscription, callback) => {
-    const { account } = client.conn as ConnectionStream;
-    if (account && maySubscribe(account.device, subscription.topic)) return callback(null, subscription);
-    const detail = `may not read ${subscription.topic.slice(0, 200)}`;
-    this.options.refusals.add('forbidden-subscription', detail, { client: client.id });
+    const { account, filters } = client.conn as ConnectionStream;
+    const { topic } = subscription;
     // [MQTT-3.9.3-2]: a null answers 0x80 for this one, an error would close the connection.
-    callback(null, null);
+    const refuse = (reason: RefusalReason) => {
+      this.options.refusals.add(reason, `may not read ${topic.slice(0, 200)}`, { client: client.id });
+      callback(null, null);
+    };
+    if (!account || !maySubscribe(account.device, topic)) return refuse('forbidden-subscription');
+    if (filters.size >= maxFilters && !filters.has(topic)) return refuse('too-many-subscriptions');
+    filters.add(topic);
+    callback(null, subscription);
   };
 
   private judge(packet: ConnectPacket): readonly [number, RefusalReason, string] | undefined {

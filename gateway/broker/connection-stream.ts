@@ -32,6 +32,8 @@ export class ConnectionStream extends Duplex {
   client: Client | undefined;
   /** Set once the CONNECT was accepted. */
   account: DeviceAccount | undefined;
+  /** The topic filters that it ever subscribed to. */
+  readonly filters = new Set<string>();
   /** Why the gateway closes this connection; what follows from that is not counted again. */
   refusal: RefusalReason | undefined;
   private readonly framer: PacketFramer;

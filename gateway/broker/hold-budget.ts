@@ -83,7 +83,7 @@ export class DeviceAccount {
     return true;
   }
 
-  /** Takes room whether there is any or not: for what is bounded elsewhere, such as a will. */
+  /** Takes room whether there is any or not: for what was read already. */
   charge(bytes: number): void {
     this.bytes += bytes;
     this.messages += 1;

@@ -75,7 +75,7 @@ export class MqttBroker implements Part {
       maxDeviceMessages: limits.maxDeviceHeldMessages,
       maxTotalBytes: limits.maxHeldBytes,
     });
-    this.refusals = new Refusals(registry, logger);
+    this.refusals = new Refusals(registry, logger, clock);
     this.ackSeconds = ackHistogram(registry);
     const shared = { refusals: this.refusals, clock };
     this.publishes = new PublishGate({

@@ -109,7 +109,10 @@ export class PublishGate {
     const topic = account && ownTopic(account.device, packet.topic);
     if (topic === undefined || this.stopping) return callback(new Error('the will is not stored'));
     const payload = packet.payload as Buffer;
-    account!.charge(payload.length);
+    // Nothing holds a device back from being lost again and again.
+    if (!account!.reserve(payload.length)) {
+      return callback(this.options.refusals.add('will-without-room', 'no room for a will', { device: account!.key }));
+    }
     this.pass(topic, payload, () => {
       account!.release(payload.length);
       callback(null);

@@ -1,4 +1,5 @@
 import { Counter, type Registry } from 'prom-client';
+import type { Clock } from '#core/runtime/clock.js';
 import type { Logger } from '#core/runtime/logger.js';
 
 /** Why the gateway refused or closed a connection, or a part of what it asked for. A closed list: a metric label. */
@@ -16,9 +17,11 @@ export type RefusalReason =
   | 'unauthorised'
   | 'device-connections'
   | 'forbidden-will'
+  | 'will-without-room'
   | 'forbidden-topic'
   | 'retained'
-  | 'forbidden-subscription';
+  | 'forbidden-subscription'
+  | 'too-many-subscriptions';
 
 /** The error that closes a connection; it was counted where it was made. */
 export class Refusal extends Error {
@@ -31,14 +34,19 @@ export class Refusal extends Error {
   }
 }
 
+/** Whoever knocks in a loop must not fill the disk with lines: one of a reason in this time. */
+const silentMs = 1000;
+
 /** Counts and logs refusals: `fieldline_gateway_refused_total{reason}`. */
 export class Refusals {
   private readonly counter: Counter<'reason'>;
   private readonly counts = new Map<RefusalReason, number>();
+  private readonly silentUntilMs = new Map<RefusalReason, number>();
 
   constructor(
     registry: Registry,
     private readonly logger: Logger,
+    private readonly clock: Clock,
   ) {
     this.counter = new Counter({
       name: 'fieldline_gateway_refused_total',
@@ -51,7 +59,11 @@ export class Refusals {
   add(reason: RefusalReason, detail: string, who: object): Refusal {
     this.counts.set(reason, (this.counts.get(reason) ?? 0) + 1);
     this.counter.inc({ reason });
-    this.logger.warn({ reason, ...who }, detail);
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs >= (this.silentUntilMs.get(reason) ?? 0)) {
+      this.silentUntilMs.set(reason, nowMs + silentMs);
+      this.logger.warn({ reason, count: this.counts.get(reason), ...who }, detail);
+    }
     return new Refusal(reason, detail);
   }
 

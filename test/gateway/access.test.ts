@@ -162,6 +162,16 @@ describe('who may write and read what', () => {
     expect(client.connected).toBe(true);
   });
 
+  it('so many topics of its own, and no more, may be read by one connection', async () => {
+    const test = await startGateway();
+    const client = await connectDevice(test.port, press);
+    const topics = Array.from({ length: 101 }, (_, i) => own(`command/${i}`));
+    await client.subscribeAsync(topics.slice(0, 100), { qos: 1 });
+    await client.subscribeAsync(topics.slice(0, 100), { qos: 1 });
+    await client.subscribeAsync(topics[100]!, { qos: 1 }).catch(() => undefined);
+    expect(test.gateway.status().refused).toEqual({ 'too-many-subscriptions': 1 });
+  });
+
   it('what a device publishes reaches no other client', async () => {
     const test = await startGateway();
     const reader = await connectDevice(test.port, press, { clientId: 'reader' });
