@@ -1,0 +1,25 @@
+import { systemClock } from '#core/runtime/clock.js';
+import { silentLogger } from '#core/runtime/logger.js';
+import { InfluxStore, type InfluxStoreOptions } from '../../../cloud/store/influx-store.js';
+import { defaultBuckets, type BucketNames } from '../../../cloud/store/influx/buckets.js';
+import type { Influxdb } from '../../servers/influxdb.js';
+
+let sets = 0;
+
+/** Buckets that no other test of this process uses, so that many stores share one server. */
+export function ownBuckets(): BucketNames {
+  const number = (sets += 1);
+  const of = (name: string) => `${name}_${number}`;
+  const { realtime, alerts, state, ...tiers } = defaultBuckets;
+  const own = { realtime: of(realtime), alerts: of(alerts), state: of(state) };
+  return { ...own, '1m': of(tiers['1m']), '1h': of(tiers['1h']), '1d': of(tiers['1d']) };
+}
+
+/** A store on the server, not yet started. */
+export function influxStoreOn(
+  influxdb: Influxdb,
+  options: Partial<InfluxStoreOptions> & Pick<InfluxStoreOptions, 'retention'>,
+): InfluxStore {
+  const { url, org, token } = influxdb;
+  return new InfluxStore({ url, org, token, clock: systemClock, logger: silentLogger, ...options });
+}
