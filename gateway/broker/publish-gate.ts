@@ -3,7 +3,7 @@ import type { AedesOptions, Client, PublishPacket } from 'aedes';
 import { mayPublish, parseMqttTopic } from '#core/contract/mqtt-topics.js';
 import type { DeviceId } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
-import type { DeviceMessage, MessageSink } from '../intake/message.js';
+import type { DeviceMessage, MessageSink, Outcome } from '../intake/message.js';
 import { beginHold, endHold, isWill, refreshKeepalive } from './aedes-internals.js';
 import type { ConnectionStream } from './connection-stream.js';
 import type { DeviceAccount } from './hold-budget.js';
@@ -46,9 +46,10 @@ export class PublishGate {
       stream.refusal = topic.reason;
       return callback(topic);
     }
-    this.hold(client, packet, topic, () => {
+    this.hold(client, packet, topic, (outcome) => {
       account.release(packet.length!);
-      callback(null);
+      // What is returned is never acknowledged: its connection ends with the gateway.
+      if (outcome === 'stored') callback(null);
     });
   };
 
@@ -85,15 +86,15 @@ export class PublishGate {
     );
   }
 
-  private hold(client: Client, packet: PublishPacket, topic: Topic, done: () => void): void {
+  private hold(client: Client, packet: PublishPacket, topic: Topic, done: (outcome: Outcome) => void): void {
     beginHold(client);
     this.holding.set(client, (this.holding.get(client) ?? 0) + 1);
-    this.pass(topic, packet.payload as Buffer, () => {
+    this.pass(topic, packet.payload as Buffer, (outcome) => {
       this.unhold(client);
       // What is left of the packet stays in aedes for a QoS 2 handshake, and needs no payload.
       packet.payload = nothing;
       endHold(client);
-      done();
+      done(outcome);
     });
   }
 
@@ -113,20 +114,18 @@ export class PublishGate {
     if (!account!.reserve(payload.length)) {
       return callback(this.options.refusals.add('will-without-room', 'no room for a will', { device: account!.key }));
     }
-    this.pass(topic, payload, () => {
+    this.pass(topic, payload, (outcome) => {
       account!.release(payload.length);
-      callback(null);
+      if (outcome === 'stored') callback(null);
     });
   }
 
-  /** A message that is returned is never acknowledged: its connection ends with the gateway. */
-  private pass(topic: Topic, payload: Buffer, stored: () => void): void {
+  private pass(topic: Topic, payload: Buffer, settled: (outcome: Outcome) => void): void {
     const { clock, intake, onSettled } = this.options;
     const sinceMs = clock.monotonicMs();
-    const settle: DeviceMessage['settle'] = (outcome) => {
-      if (outcome === 'returned') return;
-      onSettled(clock.monotonicMs() - sinceMs);
-      stored();
+    const settle = (outcome: Outcome) => {
+      if (outcome === 'stored') onSettled(clock.monotonicMs() - sinceMs);
+      settled(outcome);
     };
     intake.receive({ topic, payload, receivedUs: clock.nowUs(), settle });
   }

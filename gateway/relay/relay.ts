@@ -23,6 +23,7 @@ export interface RelayOptions {
 interface Item {
   readonly message: DeviceMessage;
   decoded: Decoded;
+  settled: boolean;
 }
 
 /** The items of one device, in order; `storing` are the first of them, now on their way into the log. */
@@ -73,7 +74,7 @@ export class Relay implements Part {
   }
 
   submit(message: DeviceMessage, decoded: Decoded): void {
-    const item = { message, decoded };
+    const item = { message, decoded, settled: false };
     this.meter.enter(decoded);
     if (this.ending.signal.aborted) return this.settle(item, 'returned');
     const key = deviceKey(message.topic);
@@ -99,56 +100,68 @@ export class Relay implements Part {
     if (this.lanes.size === 0) for (const resolve of this.idle) resolve();
   }
 
-  /** Resolves when the items are settled, or given up because the relay has ended. */
+  /** Resolves when the items are settled, or given up because the relay has ended. Never rejects. */
   private async store(items: readonly Item[]): Promise<void> {
-    try {
-      const loaded = items.filter(({ decoded }) => decoded.records.length > 0);
-      const records = loaded.flatMap(({ decoded }) => decoded.records);
-      if (loaded[0]) await this.append(loaded[0].decoded.topic, records);
-    } catch (error) {
-      if (!(error instanceof RejectedError)) return;
-      // The log took none of the records: alone, all but the offender pass.
-      if (items.length > 1) for (const item of items) await this.store([item]);
-      else await this.setAside(items[0]!, error);
-      return;
-    }
-    if (this.ending.signal.aborted) return;
-    for (const item of items) this.settle(item, 'stored');
+    const loaded = items.filter(({ decoded }) => decoded.records.length > 0);
+    const records = loaded.flatMap(({ decoded }) => decoded.records);
+    const result = loaded[0] ? await this.append(loaded[0].decoded.topic, records) : 'stored';
+    if (result === 'stored') for (const item of items) this.settle(item, 'stored');
+    if (!(result instanceof RejectedError)) return;
+    // The log took none of the records: alone, all but the offender pass.
+    if (items.length > 1) for (const item of items) await this.store([item]);
+    else await this.setAside(items[0]!, result);
   }
 
   private async setAside(item: Item, error: RejectedError): Promise<void> {
     const { message, decoded } = item;
-    const reason = decoded.reason ?? (error.code === 'too-large' ? 'too-large' : 'refused');
     const { payload } = message;
+    const reason = decoded.reason ?? (error.code === 'too-large' ? 'too-large' : 'refused');
     const cut = payload.byteLength > maxDeadLetterBytes;
-    const detail = `${error.message}${cut ? `; the first ${maxDeadLetterBytes} of ${payload.byteLength} bytes` : ''}`;
+    const detail = [
+      ...(decoded.reason === undefined ? [] : [decoded.records[0]!.headers!['detail']]),
+      error.message,
+      ...(cut ? [`the first ${maxDeadLetterBytes} of ${payload.byteLength} bytes`] : []),
+    ].join('; ');
     const kept = cut ? { ...message, payload: payload.subarray(0, maxDeadLetterBytes) } : message;
     item.decoded = deadLetter(kept, reason, detail, decoded.readings);
-    await this.append(item.decoded.topic, item.decoded.records, 'must-take');
-    if (!this.ending.signal.aborted) this.settle(item, 'stored');
+    const result = await this.append(item.decoded.topic, item.decoded.records, 'must-take');
+    if (result === 'stored') this.settle(item, 'stored');
   }
 
-  /** Tries until the log took the records. Throws RejectedError, unless they must be taken, or at the end `stopped`. */
-  private append(topic: string, records: readonly LogRecord[], urgency?: 'must-take'): Promise<void> {
-    const { log, clock, random } = this.options;
-    return retry(
-      async () => {
-        try {
-          await log.append(topic, records);
-          this.trouble = undefined;
-        } catch (error) {
-          if (error instanceof RetryableError) throw error;
-          if (error instanceof RejectedError && urgency === undefined) throw error;
-          throw new RetryableError('unavailable', messageOf(error), { cause: error });
-        }
-      },
-      {
+  /** Tries until the log took the records, refused them (unless it must take them), or the relay has ended. */
+  private async append(
+    topic: string,
+    records: readonly LogRecord[],
+    urgency?: 'must-take',
+  ): Promise<'stored' | 'ended' | RejectedError> {
+    const { clock, random } = this.options;
+    try {
+      return await retry(() => this.appendOnce(topic, records, urgency), {
         clock,
         delays: retryDelays(retrySchedule, random),
         signal: this.ending.signal,
         onRetry: (error) => this.noteTrouble(error, topic),
-      },
-    );
+      });
+    } catch {
+      // `retry` gives up for nothing but the end.
+      return 'ended';
+    }
+  }
+
+  private async appendOnce(
+    topic: string,
+    records: readonly LogRecord[],
+    urgency?: 'must-take',
+  ): Promise<'stored' | RejectedError> {
+    try {
+      await this.options.log.append(topic, records);
+      this.trouble = undefined;
+      return 'stored';
+    } catch (error) {
+      if (error instanceof RetryableError) throw error;
+      if (error instanceof RejectedError && urgency === undefined) return error;
+      throw new RetryableError('unavailable', messageOf(error), { cause: error });
+    }
   }
 
   private noteTrouble(error: RetryableError, topic: string): void {
@@ -160,9 +173,12 @@ export class Relay implements Part {
     this.options.logger.error({ err: error, topic }, 'the log takes nothing: messages are held until it does');
   }
 
-  private settle({ message, decoded }: Item, outcome: Outcome): void {
-    this.meter.leave(decoded, outcome);
-    message.settle(outcome);
+  /** Once for each item: an append may still succeed after its items were returned. */
+  private settle(item: Item, outcome: Outcome): void {
+    if (item.settled) return;
+    item.settled = true;
+    this.meter.leave(item.decoded, outcome);
+    item.message.settle(outcome);
   }
 }
 

@@ -118,6 +118,36 @@ describe('a publish is acknowledged after the log has it', () => {
     expect(test.gateway.status().readings).toMatchObject({ in: 30, out: 27, reasons: { 'too-large': 3 }, inFlight: 0 });
   });
 
+  it('gives up a dead letter that the log will not take only when it stops', async () => {
+    const test = await startGateway();
+    const client = await connectDevice(test.port, press);
+    test.log.fault = (topic) =>
+      topic === 'dead-letters' ? { error: new RejectedError('too-large', 'far too large') } : undefined;
+    const sent = [packOf(press, 0), Buffer.alloc(300_000, 'x'), packOf(press, 1)].map((payload) =>
+      client.publishAsync(dataTopic(press), payload, { qos: 1 }),
+    );
+    await sent[0];
+    await waitFor('the trouble', 2000, () => test.gateway.status().logTrouble !== undefined);
+    const taken: number[] = [];
+    test.log.fault = (topic, records) => {
+      if (topic === 'dead-letters') taken.push(records[0]!.value.byteLength);
+      return undefined;
+    };
+    await Promise.all(sent);
+    expect(taken).toEqual([256 * 1024]);
+    const [letter] = test.memory.records('dead-letters');
+    expect(letter!.headers!['reason']).toBe('bad-coding');
+    expect(letter!.headers!['detail']).toMatch(
+      /^first byte 0x78|not a zlib.*; far too large; the first 262144 of 300000/,
+    );
+    test.log.fault = (topic) =>
+      topic === 'dead-letters' ? { error: new RejectedError('too-large', 'far too large') } : undefined;
+    void client.publishAsync(dataTopic(press), Buffer.from('bad'), { qos: 1 }).catch(() => undefined);
+    await waitFor('the trouble again', 2000, () => test.gateway.status().logTrouble !== undefined);
+    await test.gateway.stop(100);
+    expect(test.gateway.status()).toMatchObject({ heldMessages: 0, readings: { inFlight: 0 } });
+  });
+
   it('returns what is held when it stops, unacknowledged', async () => {
     const test = await startGateway();
     const client = await connectDevice(test.port, press);
@@ -131,6 +161,7 @@ describe('a publish is acknowledged after the log has it', () => {
     await test.gateway.stop(200);
     client.end(true);
     expect(await outcome).toBe('refused');
+    expect(test.gateway.status()).toMatchObject({ heldMessages: 0, heldBytes: 0 });
     expect(test.gateway.status().readings).toMatchObject({ in: 3, out: 0, reasons: { returned: 3 }, inFlight: 0 });
   });
 
