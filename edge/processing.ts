@@ -31,7 +31,12 @@ const windowSchema = z.strictObject({
 
 /** What happens to the readings of a channel on their way to the outbox; the keys of a sensor or of a glob. */
 export const processingShape = {
-  filters: z.array(filterSchema).optional().describe('Steps that mark, drop or replace readings, in their order'),
+  filters: z
+    .array(filterSchema)
+    .optional()
+    .describe(
+      'Steps that mark, drop or replace readings, in their order. Default: the hampel filter, which marks spikes',
+    ),
   reduce: z
     .union([z.literal('none'), windowSchema])
     .optional()
@@ -44,6 +49,9 @@ export const processingShape = {
 };
 const processingSchema = z.strictObject(processingShape);
 export type Processing = z.infer<typeof processingSchema>;
+
+/** Where nothing else is said spikes are marked, and nothing is left out; `filters: []` turns it off. */
+const defaultFilters = [filterSchema.parse({ filter: 'hampel' })];
 
 export const channelDefaultsSchema = z.record(z.string().min(1), processingSchema);
 
@@ -61,7 +69,7 @@ export class ProcessingPlan {
   /** A fresh pipeline for one channel. `own` is what the sensor's entry says. */
   pipeline(channel: string, description: SensorDescription, own: Processing = {}): Pipeline {
     const layers = this.layers(channel, own);
-    const filters = lastOf(layers, 'filters') ?? [];
+    const filters = lastOf(layers, 'filters') ?? defaultFilters;
     const reduce = lastOf(layers, 'reduce') ?? 'none';
     const alerts = layers.flatMap((layer) => layer.alerts ?? []).filter(({ sensor }) => globMatcher([sensor])(channel));
     return new Pipeline({

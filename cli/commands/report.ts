@@ -1,14 +1,9 @@
 import type { Command } from 'commander';
 import { hourUs } from '#core/contract/time.js';
 import { systemClock } from '#core/runtime/clock.js';
-import {
-  hourlyReport,
-  wholeHours,
-  type HourlyInput,
-  type SeriesDescription,
-} from '../../cloud/reports/hourly-report.js';
+import { wholeHours } from '../../cloud/reports/hourly-report.js';
 import { writeHourlyReport } from '../../cloud/reports/write-report.js';
-import { ApiClient } from '#core/runtime/api-client.js';
+import { fetchHourlyReport } from '../fetch-hourly-report.js';
 import { wholeNumber } from '../options.js';
 
 interface ReportOptions {
@@ -33,47 +28,13 @@ export function addReport(program: Command): void {
     .action(runHourly);
 }
 
-type RollupRow = [
-  series: string,
-  timeUs: number,
-  sum: number,
-  weight: number,
-  count: number,
-  min: number,
-  max: number,
-  first: number,
-  last: number,
-];
-
 async function runHourly({ http, hours, site, out, json }: ReportOptions): Promise<void> {
-  const api = new ApiClient(http);
   const nowUs = systemClock.nowUs();
   const range = wholeHours(nowUs - (hours - 1) * hourUs, nowUs);
-  const rollups: HourlyInput[] = [];
-  const parameters = { tier: '1h', from: range.fromUs, to: range.toUs, site };
-  for await (const [series, timeUs, sum, weight, count, min, max, first, last] of api.rows<RollupRow>(
-    '/api/v1/export/rollups',
-    parameters,
-  )) {
-    rollups.push({ series, timeUs, sum, weight, count, min, max, first, last });
-  }
-  const files = await writeHourlyReport(out, hourlyReport(rollups, await describeSeries(api, site), range, nowUs));
-  const text = `${rollups.length} sensor hours\n${files.join('\n')}`;
-  process.stdout.write(`${json ? JSON.stringify({ files, sensorHours: rollups.length }) : text}\n`);
-}
-
-interface SeriesPage {
-  series: (SeriesDescription & { series: string })[];
-  next: string | null;
-}
-
-async function describeSeries(api: ApiClient, site: string | undefined): Promise<Map<string, SeriesDescription>> {
-  const descriptions = new Map<string, SeriesDescription>();
-  let after: string | undefined;
-  do {
-    const page = await api.json<SeriesPage>('/api/v1/series', { site, after, limit: 1000 });
-    for (const { series, quantity, unit } of page.series) descriptions.set(series, { quantity, unit });
-    after = page.next ?? undefined;
-  } while (after !== undefined);
-  return descriptions;
+  const report = await fetchHourlyReport(http, range, nowUs, site);
+  const files = await writeHourlyReport(out, report);
+  const result = { files, sensorHours: report.rows.length };
+  process.stdout.write(
+    `${json ? JSON.stringify(result) : `${result.sensorHours} sensor hours\n${files.join('\n')}`}\n`,
+  );
 }

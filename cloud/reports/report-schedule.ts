@@ -1,12 +1,10 @@
 import cron, { type ScheduledTask } from 'node-cron';
-import { seriesKey } from '#core/contract/names.js';
 import { hourUs } from '#core/contract/time.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { messageOf } from '#core/runtime/errors.js';
 import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
-import type { SeriesStore } from '../store/store.js';
-import { hourlyReport, wholeHours, type HourlyInput, type SeriesDescription } from './hourly-report.js';
+import type { HourlyReport } from './hourly-report.js';
 import { writeHourlyReport } from './write-report.js';
 
 export interface ReportScheduleOptions {
@@ -14,8 +12,8 @@ export interface ReportScheduleOptions {
   readonly cron: string;
   readonly hours: number;
   readonly directory: string;
-  readonly store: SeriesStore;
-  readonly descriptions: () => ReadonlyMap<string, SeriesDescription>;
+  /** Reads the report of whole hours. */
+  readonly fetch: (range: { fromUs: number; toUs: number }, createdUs: number) => Promise<HourlyReport>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -46,14 +44,12 @@ export class ReportSchedule implements Part {
 
   /** Makes one report now; resolves with the files. */
   async run(): Promise<string[]> {
-    const { clock, directory, hours, logger, store } = this.options;
+    const { clock, directory, fetch, hours, logger } = this.options;
     const nowUs = clock.nowUs();
-    const range = wholeHours(nowUs - hours * hourUs, Math.floor(nowUs / hourUs) * hourUs);
-    const rollups: HourlyInput[] = [];
-    for await (const page of store.rollups('1h', {}, range))
-      for (const row of page) rollups.push({ ...row, series: seriesKey(row) });
-    const files = await writeHourlyReport(directory, hourlyReport(rollups, this.options.descriptions(), range, nowUs));
-    logger.info({ files, rows: rollups.length }, 'hourly report written');
+    const toUs = Math.floor(nowUs / hourUs) * hourUs;
+    const report = await fetch({ fromUs: toUs - hours * hourUs, toUs }, nowUs);
+    const files = await writeHourlyReport(directory, report);
+    logger.info({ files, sensorHours: report.rows.length }, 'hourly report written');
     return files;
   }
 }

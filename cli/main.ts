@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { addConfig } from './commands/config.js';
+import { addDevice } from './commands/device.js';
+import { addParts } from './commands/parts.js';
+import { addReport } from './commands/report.js';
+import { addSimulate } from './commands/simulate.js';
+import { addUp } from './commands/up.js';
+import { explain } from './fail.js';
+import { version } from './version.js';
+
+const examples = `
+Examples:
+  fieldline up                                    everything in one process; console on http://127.0.0.1:8080
+  fieldline simulate smart-factory --for 60s      5,000 simulated sensors
+  fieldline simulate verify fieldline-journal.jsonl
+  fieldline report hourly
+
+Exit codes: 0 done, 1 the work or the check failed, 2 bad usage or configuration.`;
+
+const program = new Command('fieldline')
+  .description('Carries a reading from a sensor to a dashboard and a report, and proves that it arrived, once.')
+  .version(version)
+  .showHelpAfterError('(add --help for the words that are known)')
+  .addHelpText('after', examples)
+  .exitOverride();
+for (const add of [addUp, addParts, addSimulate, addReport, addDevice, addConfig]) add(program);
+for (const command of allCommands(program)) command.exitOverride();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = explain(error, (line) => process.stderr.write(`${line}\n`));
+}
+
+function allCommands(command: Command): Command[] {
+  return command.commands.flatMap((inner) => [inner, ...allCommands(inner)]);
+}
