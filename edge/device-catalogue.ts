@@ -7,6 +7,7 @@ import {
 } from '#core/contract/catalogue.js';
 import type { DeviceId } from '#core/contract/names.js';
 import { FatalError } from '#core/runtime/errors.js';
+import type { CatalogueFile } from './catalogue-file.js';
 
 /** A catalogue with what packs need of it. */
 export interface CatalogueVersion {
@@ -15,20 +16,52 @@ export interface CatalogueVersion {
   readonly units: ReadonlyMap<string, string>;
 }
 
+/** Older ones than this many are forgotten. */
+const maxVersions = 16;
+
 /**
- * The device's sensors as they come up. Each change is another catalogue with another hash; what was described once
- * stays described, for packs in the outbox refer to it.
+ * The device's sensors as they come up. Each change is another catalogue with another hash. The outbox may hold packs of
+ * an older one that the gateway never heard of, from before a restart even: so every catalogue that a pack ever named is
+ * kept, and the uplink tells them all.
  */
 export class DeviceCatalogue {
   private version: CatalogueVersion;
+  private used: CatalogueVersion[] = [];
   private readonly listeners = new Set<() => void>();
 
-  constructor(device: DeviceId) {
+  /** Without a file the used catalogues are forgotten with the process. */
+  constructor(
+    private readonly device: DeviceId,
+    private readonly file?: CatalogueFile,
+  ) {
     this.version = versionOf({ site: device.site, device: device.device, sensors: {} });
   }
 
+  /** Reads the catalogues of earlier runs; those of a device with another name are not ours to tell. */
+  load(): void {
+    const { site, device } = this.device;
+    const own = (this.file?.load() ?? []).filter((old) => old.site === site && old.device === device);
+    this.used = own.map(versionOf);
+  }
+
+  /** The sensors as they are known now. */
   get current(): CatalogueVersion {
     return this.version;
+  }
+
+  /** The catalogues that packs may name, the current one last. */
+  get versions(): readonly CatalogueVersion[] {
+    return [...this.used.filter(({ hash }) => hash !== this.version.hash), this.version];
+  }
+
+  /** The current catalogue, for a pack to name; it is on disk before this returns. */
+  use(): CatalogueVersion {
+    const { version } = this;
+    if (!this.used.some(({ hash }) => hash === version.hash)) {
+      this.used = [...this.used, version].slice(-maxVersions);
+      this.file?.save(this.used.map(({ catalogue }) => catalogue));
+    }
+    return version;
   }
 
   /** Adds or replaces descriptions. Throws FatalError `bad-config` if the contract allows no such catalogue. */

@@ -81,7 +81,7 @@ export class Outgoing {
 
   private writePack(points: readonly Point[]): void {
     const { device, catalogue, coding = 'zlib' } = this.options;
-    const { hash, units } = catalogue.current;
+    const { hash, units } = catalogue.use();
     const head = { site: device.site, device: device.device, catalogue: hash, points };
     const readings = points.reduce((total, point) => total + readingsOf(point), 0);
     const encode = (seq: number, epoch: string) => encodePack({ ...head, epoch, seq }, units, coding);
