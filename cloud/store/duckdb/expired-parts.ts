@@ -65,9 +65,12 @@ async function mergeRows(
     AND r.time_us BETWEEN ${Math.min(...times)} AND ${Math.max(...times)}`;
   const from = `(VALUES ${keys}) k(series_id, time_us)`;
   const stored = await connection.run(`SELECT ${rollupSelection} FROM ${table} r, ${from} WHERE ${match}`);
-  const merged = new Map(added.map((row) => [keyOf(row), { ...row }]));
+  const merged = new Map(added.map((row) => [keyOf(row), row]));
   for (const chunk of await stored.fetchAllChunks()) {
-    for (const row of readRollupRows(chunk)) addRow(merged.get(keyOf(row))!, row);
+    for (const row of readRollupRows(chunk)) {
+      addRow(row, merged.get(keyOf(row))!);
+      merged.set(keyOf(row), row);
+    }
   }
   await connection.run(`DELETE FROM ${table} r USING ${from} WHERE ${match}`);
   await appender.append(rollupColumns([...merged.values()]));

@@ -49,11 +49,13 @@ export async function recentPoints(
 ): Promise<StoredPoint[]> {
   const anchorUs = Math.min(range.toUs, Math.max(nowUs, entry.lastRawUs ?? nowUs));
   let lookUs = Math.max(firstLookUs, Math.ceil(entry.intervalUs * limit * 1.25));
-  for (;;) {
+  let found: StoredPoint[] = [];
+  for (let toUs = range.toUs; ; lookUs *= lookFactor) {
     const fromUs = Math.max(range.fromUs, anchorUs - lookUs);
-    const points = await newestOf(reader, series, entry, { fromUs, toUs: range.toUs }, limit);
-    if (points.length >= limit || fromUs <= range.fromUs) return points.slice(-limit);
-    lookUs *= lookFactor;
+    const older = await newestOf(reader, series, entry, { fromUs, toUs }, limit - found.length);
+    found = older.concat(found);
+    if (found.length >= limit || fromUs <= range.fromUs) return found.slice(-limit);
+    toUs = fromUs;
   }
 }
 

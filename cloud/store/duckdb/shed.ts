@@ -33,9 +33,9 @@ export async function shedOldest(
   const wantedRows = Math.ceil((wantedBytes * rows) / bytes);
   let deleted = 0;
   while (deleted < wantedRows) {
-    const oldestUs = await readNumber(session, 'SELECT min(time_us)::DOUBLE FROM points');
-    if (oldestUs === undefined) break;
-    const endUs = bucketStart(Math.max(oldestUs, session.seal.beforeUs), hourUs) + hourUs;
+    const { beforeUs } = session.seal;
+    const sql = `SELECT min(time_us)::DOUBLE FROM points WHERE time_us >= ${beforeUs}`;
+    const endUs = bucketStart((await readNumber(session, sql)) ?? nowUs, hourUs) + hourUs;
     if (endUs > nowUs) break;
     await advanceSeal(session, writing, endUs);
     deleted += await deleteSealed(session, writing);
