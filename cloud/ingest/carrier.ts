@@ -100,7 +100,7 @@ export class Carrier {
         await this.park(origin, sorted, tally);
         return undefined;
       case 'alerts':
-        return this.alertItem(origin, sorted, tally);
+        return this.alertItem(origin, sorted);
       case 'store':
         for (const { reason, detail, readings } of sorted.refusals) {
           await this.setAside(origin, reason, detail, readings, tally);
@@ -144,30 +144,40 @@ export class Carrier {
   }
 
   private packItem(origin: Origin, sorted: Sorted & { fate: 'store' }, tally: Tally): WriteItem {
-    const { metrics, latency, clock, log } = this.options;
-    const { pack, oldestUs, newestUs } = sorted;
-    const readings = pack.pack.points.length;
+    const { metrics, log } = this.options;
+    const { pack, catalogue } = sorted.pack;
+    const readings = pack.points.length;
+    const setAside = async (count: number, detail: string): Promise<void> => {
+      await deadLetter(log, origin, 'rejected', detail);
+      metrics.setAside('rejected', count);
+      tally.settle(count);
+    };
     return {
-      pack,
+      pack: sorted.pack,
       readings,
       stored: () => {
         tally.settle(readings);
-        if (readings === 0) return;
-        const nowUs = clock.nowUs();
-        for (const timeUs of oldestUs === newestUs ? [newestUs] : [oldestUs, newestUs]) {
-          latency.observe((nowUs - timeUs) / 1000);
-          metrics.latencyMs((nowUs - timeUs) / 1000);
-        }
+        if (readings > 0) this.observeLatency(sorted);
       },
-      reject: async (error) => {
-        await deadLetter(log, origin, 'rejected', error.message);
-        metrics.setAside('rejected', readings);
-        tally.settle(readings);
+      reject: (error) => setAside(readings, error.message),
+      cutOut: async (rejected) => {
+        await setAside(rejected.size, [...new Set(rejected.values())].join('; '));
+        const points = pack.points.filter((_, index) => !rejected.has(index));
+        return this.packItem(origin, { ...sorted, pack: { pack: { ...pack, points }, catalogue } }, tally);
       },
     };
   }
 
-  private alertItem(origin: Origin, { alerts }: Sorted & { fate: 'alerts' }, tally: Tally): WriteItem {
+  private observeLatency({ oldestUs, newestUs }: Sorted & { fate: 'store' }): void {
+    const { metrics, latency, clock } = this.options;
+    const nowUs = clock.nowUs();
+    for (const timeUs of oldestUs === newestUs ? [newestUs] : [oldestUs, newestUs]) {
+      latency.observe((nowUs - timeUs) / 1000);
+      metrics.latencyMs((nowUs - timeUs) / 1000);
+    }
+  }
+
+  private alertItem(origin: Origin, { alerts }: Sorted & { fate: 'alerts' }): WriteItem {
     const { metrics, log } = this.options;
     metrics.alert('received', alerts.alerts.length);
     return {
@@ -178,7 +188,6 @@ export class Carrier {
         await deadLetter(log, origin, 'rejected', error.message);
         metrics.setAside('rejected', 0);
         metrics.alert('set-aside', alerts.alerts.length);
-        tally.settle(0);
       },
     };
   }

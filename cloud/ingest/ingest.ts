@@ -170,6 +170,7 @@ export class Ingest implements Part {
     };
     const writer = new StoreWriter({
       ...{ store, clock, random, gatherMs, maxReadings, retry: schedule, onRetry: onStoreRetry },
+      onFailed: () => (this.storing = false),
       onStored: (items, outcome) => {
         this.storing = true;
         metrics.stored(

@@ -1,6 +1,7 @@
 import type { Clock } from '#core/runtime/clock.js';
 import { RejectedError, RetryableError } from '#core/runtime/errors.js';
 import { retry, retryDelays, type RetrySchedule } from '#core/runtime/retry.js';
+import { PointsRejectedError, type RejectedPoint } from '../store/influx/rejected-points.js';
 import type { AlertsToStore, PackToStore, SeriesStore, StoreBatch, WriteOutcome } from '../store/store.js';
 
 /** One pack, or the alerts of one alert pack. */
@@ -12,6 +13,8 @@ export interface WriteItem {
   readonly stored: () => void;
   /** Called instead when the store will never take it: sets it aside durably, and may reject like an append. */
   readonly reject: (error: RejectedError) => Promise<void>;
+  /** Sets single points of the pack aside durably, given by their index; resolves with the item without them. */
+  readonly cutOut?: (points: ReadonlyMap<number, string>) => Promise<WriteItem>;
 }
 
 export interface StoreWriterOptions {
@@ -25,6 +28,8 @@ export interface StoreWriterOptions {
   readonly retry: RetrySchedule;
   readonly onStored: (items: readonly WriteItem[], outcome: WriteOutcome) => void;
   readonly onRetry: (error: RetryableError, attempt: number) => void;
+  /** A write failed in a way that is not foreseen; its items go back to the log. */
+  readonly onFailed: (error: unknown) => void;
 }
 
 /** The items of one call of `write`: its promise settles with the last of them. */
@@ -37,8 +42,8 @@ interface Part {
 
 /**
  * Gathers what several partitions bring at once into one write, one write at a time, first come first served.
- * A RetryableError is tried again for ever. A RejectedError is followed to the item that caused it, which is set aside.
- * Any other error fails every part in that write; the log hands them out again.
+ * A RetryableError is tried again for ever. A RejectedError is followed to the points or the item that caused it, which are set
+ * aside. Any other error fails every part in that write; the log hands them out again.
  */
 export class StoreWriter {
   private queue: { item: WriteItem; part: Part }[] = [];
@@ -72,6 +77,7 @@ export class StoreWriter {
         await this.store(taken.map(({ item }) => item));
         for (const { part } of taken) finish(part);
       } catch (error) {
+        if (!this.aborted.signal.aborted) this.options.onFailed(error);
         for (const { part } of taken) fail(part, error);
       }
     }
@@ -98,8 +104,26 @@ export class StoreWriter {
       this.options.onStored(items, outcome);
     } catch (error) {
       if (!(error instanceof RejectedError)) throw error;
-      await this.divide(items, error);
+      const named = error instanceof PointsRejectedError ? error.points : [];
+      if (named.length > 0) await this.store(await this.cutOut(items, named));
+      else await this.divide(items, error);
     }
+  }
+
+  /** The items without the points that the store has named: all others of the batch can be stored. */
+  private async cutOut(items: readonly WriteItem[], named: readonly RejectedPoint[]): Promise<WriteItem[]> {
+    const packs = items.filter(({ pack }) => pack !== undefined);
+    const rejected = new Map<WriteItem, Map<number, string>>();
+    for (const { pack, index, detail } of named) {
+      const item = packs[pack]!;
+      rejected.set(item, (rejected.get(item) ?? new Map<number, string>()).set(index, detail));
+    }
+    const rest: WriteItem[] = [];
+    for (const item of items) {
+      const points = rejected.get(item);
+      rest.push(points && item.cutOut ? await this.persist(() => item.cutOut!(points)) : item);
+    }
+    return rest;
   }
 
   /** Halves a rejected batch until the item that no store will take stands alone. */

@@ -1,11 +1,13 @@
 import type { Registry } from 'prom-client';
 import { z } from 'zod';
+import { nameSchema } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
 import type { DataDirectory } from '#core/runtime/data-directory.js';
 import { FatalError } from '#core/runtime/errors.js';
 import type { Logger } from '#core/runtime/logger.js';
 import type { Profile } from '#core/runtime/profile.js';
 import { DuckDBStore } from './duckdb-store.js';
+import { InfluxStore } from './influx-store.js';
 import { defaultRetention, type SeriesStore } from './store.js';
 
 const days = (byDefault: number) => z.int().min(1).max(36_500).default(byDefault);
@@ -25,14 +27,26 @@ const duckdbSchema = z.strictObject({
   threads: z.int().min(1).max(256).default(1).describe('Threads of one query'),
 });
 
+const bucketName = z.string().min(1).max(200).optional();
 const influxSchema = z.strictObject({
   url: z.url({ protocol: /^https?$/ }).describe('Address of InfluxDB 2'),
   org: z.string().min(1).describe('Organisation that owns the buckets'),
-  token: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('Token that may write, query and make buckets and tasks; better in the environment'),
+  token: z.string().min(1).optional().describe('All-access token; better in the environment'),
+  writer: nameSchema.default('main').describe('Tells ingest processes of one store apart; it stays over restarts'),
+  alertDays: z.int().min(1).max(36_500).default(30).describe('Days that alerts are kept'),
+  labels: z.array(z.string().min(1)).optional().describe('Catalogue labels that become tags'),
+  tasks: z.boolean().default(true).describe('Whether tasks of InfluxDB roll up; else the ingest does it all'),
+  buckets: z
+    .strictObject({
+      realtime: bucketName,
+      '1m': bucketName,
+      '1h': bucketName,
+      '1d': bucketName,
+      alerts: bucketName,
+      state: bucketName,
+    })
+    .prefault({})
+    .describe('Names of buckets other than the usual ones'),
 });
 
 /** The `store` section of the configuration; the profile says which of its parts counts. */
@@ -56,13 +70,20 @@ export interface StoreDependencies {
 const stores = {
   embedded: ({ retention, duckdb }: StoreConfig, { data, clock, logger, registry }: StoreDependencies) =>
     new DuckDBStore({ file: data.file('series.duckdb'), retention, ...duckdb, clock, logger, registry }),
-};
-
-type Open = (config: StoreConfig, dependencies: StoreDependencies) => SeriesStore;
+  cluster: ({ retention, influx }: StoreConfig, { clock, logger, registry, influxToken }: StoreDependencies) => {
+    if (!influx) throw new FatalError('bad-config', 'the profile cluster needs store.influx: its url and org');
+    const token = influx.token ?? influxToken;
+    if (!token)
+      throw new FatalError('bad-config', 'no InfluxDB token: set FIELDLINE_INFLUX_TOKEN or store.influx.token');
+    return new InfluxStore({ ...influx, token, retention, clock, logger, registry });
+  },
+} satisfies Record<Profile, (config: StoreConfig, dependencies: StoreDependencies) => SeriesStore>;
 
 /** The series store of a profile, not yet started. Throws FatalError `bad-config` if its section is missing. */
-export function openStore(profile: Profile, config: StoreConfig, dependencies: StoreDependencies): SeriesStore {
-  const open = (stores as Partial<Record<Profile, Open>>)[profile];
-  if (!open) throw new FatalError('bad-config', `there is no store for the profile ${profile}`);
-  return open(config, dependencies);
+export function openStore<P extends Profile>(
+  profile: P,
+  config: StoreConfig,
+  dependencies: StoreDependencies,
+): ReturnType<(typeof stores)[P]> {
+  return stores[profile](config, dependencies) as ReturnType<(typeof stores)[P]>;
 }

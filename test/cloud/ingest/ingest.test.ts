@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Ingest, ingestGroup, ingestTopics, type IngestOptions } from '../../../cloud/ingest/ingest.js';
 import { Parking, recordOverheadBytes } from '../../../cloud/ingest/parking.js';
+import { PointsRejectedError } from '../../../cloud/store/influx/rejected-points.js';
 import type { StoredPoint } from '../../../cloud/store/store.js';
 import type { Alert } from '../../../core/contract/alert.js';
 import { logTopics } from '../../../core/contract/log-topics.js';
@@ -17,6 +18,10 @@ import { TestDevice } from '../../support/test-device.js';
 import { waitFor } from '../../servers/wait-for.js';
 
 const startUs = systemClock.nowUs() - 3600e6;
+const hot: Alert = {
+  ...{ sensor: 'temp', rule: 'hot', state: 'raised', severity: 'warning' },
+  ...{ timeUs: startUs, value: 81, threshold: 80, message: 'temp is above 80' },
+};
 const quick = { firstMs: 2, maxMs: 5 };
 
 interface Line {
@@ -164,6 +169,32 @@ describe('ingest', () => {
     expect(letter!.headers).toMatchObject({ reason: 'rejected', detail: 'not this one', stage: 'ingest' });
   });
 
+  test('points that the store refuses by name are set aside, the others of their pack are stored', async () => {
+    const line = await openLine();
+    const device = new TestDevice(line.log);
+    await device.announce();
+    await device.alert(hot);
+    for (let pack = 0; pack < 3; pack += 1) await device.send(points(4, 'temp', startUs + pack * 1e6));
+    const refused = startUs + 1e6 + 2000;
+    line.store.fault = ({ packs }) => {
+      const named = packs.flatMap(({ pack }, i) =>
+        pack.points.flatMap((point, index) =>
+          point.timeUs === refused ? [{ pack: i, index, point, detail: 'odd' }] : [],
+        ),
+      );
+      return named.length > 0 ? new PointsRejectedError(named) : undefined;
+    };
+    const ingest = await startIngest(line);
+    await committed(line);
+    expect((await stored(line)).map(({ timeUs }) => timeUs)).not.toContain(refused);
+    expect(await stored(line)).toHaveLength(11);
+    expect(await ledgerText(line)).toEqual([`${device.key}/${device.epoch} 0-3`]);
+    expect(ingest.status().stage).toMatchObject({ in: 12, out: 11, reasons: { rejected: 1 }, inFlight: 0 });
+    expect(line.log.records(logTopics.deadLetters.name)).toMatchObject([
+      { headers: { reason: 'rejected', detail: 'odd' } },
+    ]);
+  });
+
   test('an unforeseen failure of the store is handed back and tried again', async () => {
     const line = await openLine();
     const device = new TestDevice(line.log);
@@ -255,10 +286,9 @@ describe('what cannot be stored as it is', () => {
     const park = parking.park.bind(parking);
     const ingest = await startIngest(line, { parking });
     parking.park = async (...args) => {
-      const outcome = await park(...args);
       await device.announce();
       await waitFor('the catalogue', 5000, () => ingest.status().catalogues === 1, 2);
-      return outcome;
+      return park(...args);
     };
     await device.send(points(5));
     await committed(line);
@@ -298,6 +328,20 @@ describe('what cannot be stored as it is', () => {
     await waitFor('the release', 5000, () => ingest.status().parked.records === 0, 2);
     expect(await stored(line)).toHaveLength(5);
     expect(ingest.status().stage).toMatchObject({ in: 10, out: 10, inFlight: 0 });
+  });
+
+  test('a release that fails is tried again, and no reading is counted twice', async () => {
+    const line = await openLine();
+    const device = new TestDevice(line.log);
+    await device.send([...points(5), ...points(2, 'hidden')]);
+    const ingest = await startIngest(line);
+    await committed(line);
+    line.store.fault = () => (line.store.tries <= 2 ? new Error('a fault of ours') : undefined);
+    await device.announce();
+    await waitFor('the release', 5000, () => ingest.status().parked.records === 0, 2);
+    expect(line.store.tries).toBe(3);
+    expect(await stored(line)).toHaveLength(5);
+    expect(ingest.status().stage).toMatchObject({ in: 11, out: 5, reasons: { 'unknown-sensor': 6 }, inFlight: 0 });
   });
 
   test('a pack of an unsynced clock is parked as a whole, and stays there', async () => {
@@ -348,17 +392,13 @@ describe('what cannot be stored as it is', () => {
 test('alerts are stored once, with their numbers', async () => {
   const line = await openLine();
   const device = new TestDevice(line.log);
-  const alert: Alert = {
-    ...{ sensor: 'temp', rule: 'hot', state: 'raised', severity: 'warning' },
-    ...{ timeUs: startUs, value: 81, threshold: 80, message: 'temp is above 80' },
-  };
   await device.announce();
-  await device.alert(alert);
+  await device.alert(hot);
   device.nextSeq = 0;
-  await device.alert(alert);
+  await device.alert(hot);
   const ingest = await startIngest(line);
   await committed(line);
-  expect(await line.store.alerts({ limit: 10 })).toEqual([{ ...alert, site: 'plant1', device: 'press-07' }]);
+  expect(await line.store.alerts({ limit: 10 })).toEqual([{ ...hot, site: 'plant1', device: 'press-07' }]);
   expect(await ledgerText(line)).toEqual([`${device.key}/${device.epoch} 0`]);
   expect(await ingest.registry.metrics()).toContain('fieldline_ingest_alerts_total{outcome="stored"} 2');
 });

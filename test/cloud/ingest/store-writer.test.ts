@@ -44,6 +44,7 @@ function writerOver(write: (batch: StoreBatch) => Promise<void>, over: Partial<S
     retry: { firstMs: 1, maxMs: 2 },
     onStored: (_, outcome) => outcomes.push(outcome),
     onRetry: () => undefined,
+    onFailed: () => undefined,
     ...over,
   });
   return { writer, batches, outcomes };
