@@ -16,6 +16,8 @@ export interface SimulationOptions {
   readonly sensorsPerDevice: number;
   readonly everyMs: number;
   readonly forMs: number;
+  /** Readings are stamped so long ago: how late data is rehearsed. */
+  readonly agoMs: number;
   readonly seed: number;
   readonly spikeProbability: number;
   readonly site: string;
@@ -88,9 +90,9 @@ async function drive(
   options: SimulationOptions,
   progress: () => SimulationProgress,
 ): Promise<void> {
-  const { clock, everyMs, forMs, signal } = options;
+  const { agoMs, clock, everyMs, forMs, signal } = options;
   const startMs = clock.monotonicMs() + phase * everyMs;
-  const startUs = clock.nowUs() + Math.round(phase * everyMs * 1000);
+  const startUs = clock.nowUs() + Math.round((phase * everyMs - agoMs) * 1000);
   for (let tick = 0; tick * everyMs < forMs && !signal.aborted; tick += 1) {
     await clock.sleep(Math.max(0, startMs + tick * everyMs - clock.monotonicMs()), signal);
     publisher.sample(startUs + Math.round(tick * everyMs * 1000));

@@ -93,7 +93,10 @@ async function checkPoints(api: ApiClient, expected: Expected, range: Range, exa
     readings[kind] += 1;
     if (examples.length < 20) examples.push(`${kind}: ${what}`);
   };
-  for await (const [series, form, timeUs, value] of api.rows<PointRow>('/api/v1/export/points', range)) {
+  for await (const [series, form, timeUs, value] of api.rows<PointRow>('/api/v1/export/points', {
+    ...range,
+    repeats: 'show',
+  })) {
     if (form !== 'raw') continue;
     const bucket = `${series} ${bucketStart(timeUs, minuteUs)}`;
     const point = expected.points.get(series)?.get(timeUs);

@@ -17,6 +17,7 @@ interface SimulateOptions {
   perDevice: number;
   every: number;
   for: number;
+  ago: number;
   seed: number;
   spikes: number;
   site?: string;
@@ -53,6 +54,7 @@ function addScenario(group: Command, name: ScenarioName): void {
     .option('--per-device <n>', 'sensors of one device', wholeNumber(1, 10_000), 100)
     .option('--every <duration>', 'sampling interval', durationMs, name === 'smart-factory' ? 1000 : 5000)
     .option('--for <duration>', 'length of the run', durationMs, 60_000)
+    .option('--ago <duration>', 'stamp readings so long ago, as late data is', durationMs, 0)
     .option('--seed <n>', 'seed of all values', wholeNumber(0, 2 ** 31 - 1), 1)
     .option('--spikes <p>', 'probability of a spike per reading', fraction, 0)
     .option('--site <name>', `site name (default: "${name}")`)
@@ -100,6 +102,7 @@ async function simulationOptions(
     sensorsPerDevice: options.perDevice,
     everyMs: options.every,
     forMs: options.for,
+    agoMs: options.ago,
     seed: options.seed,
     spikeProbability: options.spikes,
     site: site.data,

@@ -11,8 +11,8 @@ import { logColumns, logRows } from './export-log.js';
 import { filterShape, momentSchema, parseParameters, resolveRange } from './parameters.js';
 
 const rangeShape = { from: momentSchema.optional(), to: momentSchema.optional() };
-const pointParameters = z.object({ ...filterShape, ...rangeShape });
-const rollupParameters = pointParameters.extend({ tier: z.enum(['1m', '1h', '1d']) });
+const pointParameters = z.object({ ...filterShape, ...rangeShape, repeats: z.literal('show').optional() });
+const rollupParameters = z.object({ ...filterShape, ...rangeShape }).extend({ tier: z.enum(['1m', '1h', '1d']) });
 const logParameters = z.object({
   topic: z.enum([logTopics.readings.name, logTopics.alerts.name]),
   site: nameSchema.optional(),
@@ -21,12 +21,12 @@ const logParameters = z.object({
 const pointColumns = ['series', 'form', 'timeUs', 'value', 'quality', 'count', 'min', 'max', 'first', 'last', 'spanUs'];
 const rollupColumns = ['series', 'timeUs', 'sum', 'weight', 'count', 'min', 'max', 'first', 'last'];
 
-/** `GET /api/v1/export/points`: all stored points of the range, by series, then time. */
+/** `GET /api/v1/export/points`: all stored points of the range, by series, then time; `repeats=show` hides no double. */
 export function exportPointsRoute(api: ApiContext): Route {
   return async (c) => {
-    const { from, to, ...filter } = parseParameters(pointParameters, queryOf(c));
+    const { from, to, repeats, ...filter } = parseParameters(pointParameters, queryOf(c));
     const range = resolveRange({ from, to }, api.clock.nowUs(), { us: 0 });
-    return sendRows(api, c, pointColumns, rowsOf(api.store.points(filter, range), pointRow));
+    return sendRows(api, c, pointColumns, rowsOf(api.store.points(filter, range, repeats && 'repeats'), pointRow));
   };
 }
 

@@ -7,7 +7,7 @@ import { logTopics } from '#core/contract/log-topics.js';
 import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import { decodePack } from '#core/contract/pack.js';
 import type { Point } from '#core/contract/reading.js';
-import type { EventLog, StoredRecord, Tail } from '#core/log/log.js';
+import type { EventLog, LogBatch, StoredRecord } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { messageOf } from '#core/runtime/errors.js';
 import type { Part } from '#core/runtime/lifecycle.js';
@@ -16,6 +16,7 @@ import { AlertFeed, deviceAlerts } from '../alerts/alert-feed.js';
 import { CatalogueBook } from '../ingest/catalogue-book.js';
 import { readDeviceEvent, type DeviceEvent } from '../ingest/device-event.js';
 import { isUnsynced, screenPack } from '../ingest/screen.js';
+import { SteadyTail } from '../ingest/steady-tail.js';
 import { FleetDevice, type FleetSeries } from './fleet-device.js';
 import { RateMeter } from './rate-meter.js';
 
@@ -49,15 +50,19 @@ export class Fleet implements Part {
   private readonly known = new Map<string, FleetDevice>();
   private readonly listeners = new Set<FleetListener>();
   private readonly rate: RateMeter;
-  private tails: Tail[] = [];
+  private readonly tails: readonly SteadyTail[];
   private sorted: readonly FleetSeries[] | undefined;
   private seriesCount = 0;
   private readonly leftOut = new Set<string>();
-  private started = false;
   private announced = false;
 
   constructor(private readonly options: FleetOptions) {
     this.rate = new RateMeter(options.clock);
+    this.tails = [
+      this.tailOf(logTopics.deviceEvents.name, 'beginning', (record) => this.learn(record)),
+      this.tailOf(logTopics.readings.name, 'end', (record) => this.read(record)),
+      this.tailOf(logTopics.alerts.name, 'end', (record) => this.alert(record)),
+    ];
     const { registry } = options;
     observe(registry, 'fieldline_fleet_devices', 'Devices known', () => this.known.size);
     observe(registry, 'fieldline_fleet_devices_online', 'Devices online', () => this.onlineCount());
@@ -67,21 +72,14 @@ export class Fleet implements Part {
 
   /** Resolves when the announcements in the log have been read. */
   async start(): Promise<void> {
-    if (this.started) return;
-    this.started = true;
-    const { deviceEvents, readings, alerts } = logTopics;
-    const events = await this.follow(deviceEvents.name, 'beginning', (record) => this.learn(record));
-    await events?.caughtUp;
-    await this.follow(readings.name, 'end', (record) => this.read(record));
-    await this.follow(alerts.name, 'end', (record) => this.alert(record));
-    this.announced = this.started;
+    if (this.announced) return;
+    for (const tail of this.tails) await tail.start();
+    this.announced = true;
   }
 
   async stop(deadlineMs: number): Promise<void> {
-    this.started = this.announced = false;
-    const tails = this.tails;
-    this.tails = [];
-    await Promise.all(tails.map((tail) => tail.stop(deadlineMs)));
+    this.announced = false;
+    await Promise.all(this.tails.map((tail) => tail.stop(deadlineMs)));
   }
 
   /** Whether the announcements have been read. */
@@ -124,24 +122,9 @@ export class Fleet implements Part {
     return () => this.listeners.delete(listener);
   }
 
-  /** Undefined if the fleet was stopped while the log let it wait. */
-  private async follow(
-    topic: string,
-    from: 'beginning' | 'end',
-    take: (record: StoredRecord) => void,
-  ): Promise<Tail | undefined> {
-    const { log, logger } = this.options;
-    if (!this.started) return undefined;
-    const tail = await log.tail({
-      topics: [topic],
-      from,
-      onBatch: ({ records }) => records.forEach((record) => this.tolerate(record, take)),
-      onError: (error) => logger.error({ topic, error: messageOf(error) }, 'following the log failed'),
-    });
-    this.tails.push(tail);
-    if (this.started) return tail;
-    await tail.stop(0);
-    return undefined;
+  private tailOf(topic: string, from: 'beginning' | 'end', take: (record: StoredRecord) => void): SteadyTail {
+    const onBatch = ({ records }: LogBatch): void => records.forEach((record) => this.tolerate(record, take));
+    return new SteadyTail({ ...this.options, topic, from, onBatch });
   }
 
   /** What the contract refuses is the gateway's and the ingest's to report; here it is only not shown. */

@@ -98,8 +98,8 @@ export class DuckDBStore implements SeriesStore, Shedder {
     return this.openSession().ledger.snapshot(filter);
   }
 
-  points(filter: SeriesFilter, range: TimeRange): AsyncIterable<StoredPoint[]> {
-    return this.scan(({ series }, reader) => pointPages(reader, series, series.match(filter), range));
+  points(filter: SeriesFilter, range: TimeRange, repeats?: 'repeats'): AsyncIterable<StoredPoint[]> {
+    return this.scan(({ series }, reader) => pointPages(reader, series, series.match(filter), range, repeats));
   }
 
   async recent(id: SeriesId, range: TimeRange, limit: number): Promise<StoredPoint[]> {

@@ -105,8 +105,11 @@ export interface SeriesStore extends Part {
   /** Which pack numbers have been stored, by outbox life. */
   ledger(filter?: SeriesFilter): Promise<Map<LedgerSource, SequenceRanges>>;
 
-  /** Raw, window, segment and context points in order of series, then time; handed out in pages. */
-  points(filter: SeriesFilter, range: TimeRange): AsyncIterable<StoredPoint[]>;
+  /**
+   * Raw, window, segment and context points in order of series, then time; handed out in pages. A point that is held
+   * twice is given once, unless `repeats` asks for everything as it is held: that is how a checker finds it.
+   */
+  points(filter: SeriesFilter, range: TimeRange, repeats?: 'repeats'): AsyncIterable<StoredPoint[]>;
 
   /** The newest `limit` points of one series within the range, oldest first. For charts. */
   recent(series: SeriesId, range: TimeRange, limit: number): Promise<StoredPoint[]>;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Verdict } from '../../simulators/verify.js';
@@ -9,7 +9,12 @@ import { spawnServer, type ServerProcess } from '../servers/spawn-server.js';
 import { within } from '../servers/wait-for.js';
 
 /** The command as a user runs it: the compiled one. */
-export const fieldline = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+export const fieldline = [
+  new URL('../../dist/cli/main.js', import.meta.url),
+  new URL('../../cli/main.js', import.meta.url),
+]
+  .map((url) => fileURLToPath(url))
+  .find((path) => existsSync(path))!;
 
 export interface Running extends ServerProcess {
   readonly http: string;

@@ -8,12 +8,16 @@ import type { SeriesDictionary, SeriesEntry } from './series-dictionary.js';
 const selection = `p.series_id, p.time_us::DOUBLE, p.form, p.flags, p.value, 'x' || p.text, p.span_us::DOUBLE, p.count::DOUBLE,
   p.min, p.max, p.first, p.last`;
 
-/** Points in order of series, then time, in pages. Of points with one identity only the one that was written last. */
+/**
+ * Points in order of series, then time, in pages. Of points with one identity only the one that was written last,
+ * unless repeats are asked for.
+ */
 export async function* pointPages(
   reader: Reader,
   series: SeriesDictionary,
   entries: readonly SeriesEntry[],
   { fromUs, toUs }: TimeRange,
+  repeats?: 'repeats',
 ): AsyncGenerator<StoredPoint[]> {
   if (entries.length === 0) return;
   const ranks = entries.map(({ id }, rank) => `(${id}, ${rank})`).join(',');
@@ -21,7 +25,8 @@ export async function* pointPages(
     WHERE p.time_us >= $1 AND p.time_us < $2 ORDER BY s.place, p.time_us, p.form, p.rowid`;
   let held: StoredPoint | undefined;
   for await (const chunk of reader.stream(sql, [fromUs, toUs])) {
-    const points = newest([...(held ? [held] : []), ...readPoints(chunk, series)]);
+    const read = [...(held ? [held] : []), ...readPoints(chunk, series)];
+    const points = repeats ? read : newest(read);
     // The last may come again at the start of the next chunk.
     held = points.pop();
     if (points.length > 0) yield points;
