@@ -1,8 +1,8 @@
 import type { Registry } from 'prom-client';
 import { logTopics } from '#core/contract/log-topics.js';
-import type { EventLog, StoredRecord, Subscription, Tail } from '#core/log/log.js';
+import type { EventLog, StoredRecord, Subscription } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
-import { messageOf, RetryableError } from '#core/runtime/errors.js';
+import { messageOf, type RetryableError } from '#core/runtime/errors.js';
 import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import type { StageSnapshot } from '#core/runtime/metrics.js';
@@ -17,6 +17,7 @@ import { LatencyWindow, type LatencySummary } from './latency.js';
 import type { Parking, ParkingStatus } from './parking.js';
 import { Releases } from './releases.js';
 import { catalogueWait } from './sort-record.js';
+import { SteadyTail } from './steady-tail.js';
 import { StoreWriter } from './store-writer.js';
 
 /** The consumer group whose offsets say what is stored. */
@@ -70,14 +71,20 @@ export class Ingest implements Part {
   private readonly book = new CatalogueBook();
   private readonly metrics: IngestMetrics;
   private readonly latency: LatencyWindow;
+  private readonly announcements: SteadyTail;
   private storing = true;
   private run: Run | undefined;
-  private tail: Tail | undefined;
   private subscription: Subscription | undefined;
 
   constructor(private readonly options: IngestOptions) {
     this.metrics = new IngestMetrics(options.registry, () => options.parking.status());
     this.latency = new LatencyWindow(options.clock);
+    this.announcements = new SteadyTail({
+      ...options,
+      topic: logTopics.deviceEvents.name,
+      from: 'beginning',
+      onBatch: ({ records }) => records.forEach((record) => this.learn(record)),
+    });
   }
 
   /** Resolves when the catalogues in the log have been read and the group is joined. */
@@ -90,8 +97,7 @@ export class Ingest implements Part {
     meter.in(Math.max(0, parking.status().readings - meter.inFlight));
     const run = (this.run = this.createRun());
     try {
-      await this.readCatalogues();
-      if (run.stopping.signal.aborted) throw new RetryableError('stopped', 'stopped while it was starting');
+      await this.announcements.start();
       for (const wait of parking.waiting()) run.releases.request(wait);
       await this.join(run);
     } catch (error) {
@@ -111,9 +117,9 @@ export class Ingest implements Part {
     await this.race(drained, deadlineMs * 0.7);
     stopping.abort();
     await this.race(Promise.allSettled([writer.abort(), releases.stop()]), left());
-    const steps = await Promise.allSettled([drained, this.tail?.stop(left())]);
+    const steps = await Promise.allSettled([drained, this.announcements.stop(left())]);
     steps.push(...(await Promise.allSettled([parking.stop()])));
-    this.run = this.subscription = this.tail = undefined;
+    this.run = this.subscription = undefined;
     const failed = steps.find((step) => step.status === 'rejected');
     if (failed) throw failed.reason;
   }
@@ -134,17 +140,6 @@ export class Ingest implements Part {
       storing: this.storing,
       latencyMs: this.latency.summary(),
     };
-  }
-
-  private async readCatalogues(): Promise<void> {
-    const { log, logger } = this.options;
-    this.tail = await log.tail({
-      topics: [logTopics.deviceEvents.name],
-      from: 'beginning',
-      onBatch: ({ records }) => records.forEach((record) => this.learn(record)),
-      onError: (error) => logger.error({ error: messageOf(error) }, 'reading device-events failed'),
-    });
-    await this.tail.caughtUp;
   }
 
   private async join({ carrier }: Run): Promise<void> {

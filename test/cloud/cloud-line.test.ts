@@ -6,7 +6,7 @@ import { logTopics } from '../../core/contract/log-topics.js';
 import { minuteUs } from '../../core/contract/time.js';
 import { openLog } from '../../core/log/open-log.js';
 import { systemClock } from '../../core/runtime/clock.js';
-import type { ConfigError} from '../../core/runtime/config.js';
+import type { ConfigError } from '../../core/runtime/config.js';
 import { parseConfig } from '../../core/runtime/config.js';
 import { startAll, stopAll } from '../../core/runtime/lifecycle.js';
 import { silentLogger } from '../../core/runtime/logger.js';

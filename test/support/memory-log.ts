@@ -40,7 +40,7 @@ export class MemoryLog implements EventLog {
   private readonly members = new Map<string, Member[]>();
   private readonly busy = new Set<string>();
   private readonly waiters = new Set<() => void>();
-  private readonly readers = new Set<{ stopped: boolean }>();
+  private readonly readers = new Set<{ stopped: boolean; end?: (error: unknown) => void }>();
   private closed = false;
 
   constructor(private readonly nowUs: () => number = () => Date.now() * 1000) {}
@@ -85,7 +85,7 @@ export class MemoryLog implements EventLog {
   }
 
   async tail(options: TailOptions): Promise<Tail> {
-    const reader = { stopped: false };
+    const reader = { stopped: false, end: (error: unknown) => options.onError?.(error) };
     this.readers.add(reader);
     const working = options.topics.flatMap((topic) =>
       this.partitions(topic).map((partition) => {
@@ -125,6 +125,17 @@ export class MemoryLog implements EventLog {
     this.readers.clear();
     this.members.clear();
     this.busy.clear();
+    this.wake();
+  }
+
+  /** Ends every tail as a failure of the log would. */
+  endTails(error: unknown): void {
+    for (const reader of this.readers) {
+      if (!('end' in reader)) continue;
+      reader.stopped = true;
+      this.readers.delete(reader);
+      reader.end?.(error);
+    }
     this.wake();
   }
 
