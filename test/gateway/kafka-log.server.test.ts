@@ -35,7 +35,13 @@ describe.skipIf(!usable)('the gateway before Kafka', () => {
     const kafka = await startProxiedKafka();
     onTestFinished(() => kafka.stop());
     const brokers = [...kafka.bootstrap];
-    const log = new KafkaLog({ brokers, clientId: 'gateway', clock: systemClock, logger: silentLogger, requestTimeoutMs: 2000 });
+    const log = new KafkaLog({
+      brokers,
+      clientId: 'gateway',
+      clock: systemClock,
+      logger: silentLogger,
+      requestTimeoutMs: 2000,
+    });
     await log.start();
     onTestFinished(() => log.stop(2000));
     await log.ensureTopics(Object.values(logTopics));
