@@ -120,7 +120,13 @@ export class DuckDBStore implements SeriesStore, Shedder {
   }
 
   async repairRollups(closedBeforeUs: number): Promise<RepairOutcome> {
-    return this.maintain('repair rollups', (session) => repairRollups(session, this.writing, closedBeforeUs));
+    return this.maintain('repair rollups', async (session) => {
+      const before = session.repeatsRemoved;
+      const outcome = await repairRollups(session, this.writing, closedBeforeUs);
+      const points = session.repeatsRemoved - before;
+      if (points > 0) this.options.logger.info({ points }, 'points that had come twice are removed');
+      return outcome;
+    });
   }
 
   async prune(nowUs: number): Promise<void> {

@@ -3,7 +3,7 @@ import type { DuckDBDataChunk } from '@duckdb/node-api';
 import type { RepairOutcome, RollupTier } from '../store.js';
 import { MarkAddition, type Round } from './dirty-marks.js';
 import type { Mutex } from './mutex.js';
-import { computeSql, deleteMarksSql, deleteStaleSql } from './rollup-sql.js';
+import { computeSql, countRepeatsSql, deleteMarksSql, deleteRepeatsSql, deleteStaleSql } from './rollup-sql.js';
 import type { Session } from './session.js';
 import { rollupTiers, type TierSpec } from './tiers.js';
 
@@ -49,6 +49,7 @@ async function repairTier(session: Session, writing: Mutex, tier: TierSpec, endU
 async function settleRound(session: Session, writing: Mutex, round: Round): Promise<void> {
   let succeeded = false;
   try {
+    if (round.mayRepeat) await removeRepeats(session, writing, round);
     const chunks = await session.database.computer.query(computeSql(round));
     await writing.run(async () => {
       const above = marksAbove(session, round);
@@ -64,6 +65,17 @@ async function settleRound(session: Session, writing: Mutex, round: Round): Prom
   } finally {
     session.marks.settle(round, succeeded);
   }
+}
+
+/** Leaves one point of each identity, so that nothing is counted twice. They are rare, so they are looked for first. */
+async function removeRepeats(session: Session, writing: Mutex, round: Round): Promise<void> {
+  const [found] = await session.database.computer.query(countRepeatsSql(round));
+  if (found?.getColumnVector(0).getItem(0) === 0) return;
+  await writing.run(() =>
+    session.transaction(async (connection) => {
+      session.repeatsRemoved += (await connection.run(deleteRepeatsSql(round))).rowsChanged;
+    }),
+  );
 }
 
 function appendChunks({ appenders }: Session, tier: TierSpec, chunks: readonly DuckDBDataChunk[]): void {

@@ -22,33 +22,45 @@ function keysOf({ tier, fromUs, lastUs, lastMark }: Round): string {
     WHERE tier = ${tier.code} AND bucket_us BETWEEN ${fromUs} AND ${lastUs} AND mark <= ${lastMark}`;
 }
 
-/**
- * The raw points and windows of the round's buckets as parts; windows wider than `aboveUs` and at most the bucket.
- * `place` orders points of one stamp: a raw one comes before the window that starts with it.
- */
-function pointParts({ tier, fromUs, lastUs, mayRepeat }: Round, aboveUs: number): string {
-  const span = aboveUs < 0 ? `coalesce(span_us, 0)` : 'span_us';
-  const rows = `SELECT series_id, time_us, form, rowid AS row_number, value, coalesce(count, 1) AS count,
-      coalesce(min, value) AS min, coalesce(max, value) AS max, coalesce(first, value) AS first,
-      coalesce(last, value) AS last, time_us * 2 + form AS place
-    FROM points
-    WHERE time_us >= ${fromUs} AND time_us < ${lastUs + tier.widthUs} AND form <= ${formCodes.window}
-      AND value IS NOT NULL AND ${span} > ${aboveUs} AND ${span} <= ${tier.widthUs}`;
-  return `SELECT series_id, ${bucketOf('time_us', tier.widthUs)} AS bucket_us,
-      CASE WHEN form = ${formCodes.window} THEN value * count ELSE value END AS sum, count::DOUBLE AS weight,
-      count, min, max, first, last, time_us AS first_us, time_us AS last_us, place
-    FROM ${mayRepeat || aboveUs >= 0 ? newestOf(rows) : `(${rows})`}`;
+/** Which points a round counts itself: raw ones and windows that fit the bucket and no lower tier. */
+function ownPoints({ tier, fromUs, lastUs }: Round): string {
+  const child = rollupTiers[tier.code - 1];
+  const span = child ? `span_us > ${child.widthUs} AND span_us <= ${tier.widthUs}` : fitsMinute(tier);
+  return `time_us >= ${fromUs} AND time_us < ${lastUs + tier.widthUs} AND form <= ${formCodes.window}
+    AND value IS NOT NULL AND ${span}`;
 }
 
-/** Of rows with one identity only the one that was written last. Few repeat, so the repeating ones are looked up. */
-function newestOf(rows: string): string {
-  return `(
-    WITH all_rows AS MATERIALIZED (${rows}),
-    repeated AS (
-      SELECT series_id, time_us, form, max(row_number) AS newest FROM all_rows
-      GROUP BY series_id, time_us, form HAVING count(*) > 1)
-    SELECT all_rows.* FROM all_rows LEFT JOIN repeated USING (series_id, time_us, form)
-    WHERE newest IS NULL OR row_number = newest)`;
+function fitsMinute({ widthUs }: TierSpec): string {
+  return `(span_us IS NULL OR span_us <= ${widthUs})`;
+}
+
+/** The round's own points as parts. `place` orders points of one stamp: a raw one before the window that starts with it. */
+function pointParts(round: Round): string {
+  return `SELECT series_id, ${bucketOf('time_us', round.tier.widthUs)} AS bucket_us,
+      CASE WHEN span_us IS NULL THEN value ELSE value * count END AS sum, coalesce(count, 1)::DOUBLE AS weight,
+      coalesce(count, 1) AS count, coalesce(min, value) AS min, coalesce(max, value) AS max,
+      coalesce(first, value) AS first, coalesce(last, value) AS last, time_us AS first_us, time_us AS last_us,
+      time_us * 2 + form AS place
+    FROM points WHERE ${ownPoints(round)}`;
+}
+
+/** The round's own points of which the file has more than one of an identity, with the row that was written last. */
+function repeatsOf(round: Round): string {
+  return `SELECT series_id, time_us, form, max(points.rowid) AS newest FROM points
+    JOIN (${keysOf(round)}) k USING (series_id)
+    WHERE ${ownPoints(round)} AND k.bucket_us = ${bucketOf('time_us', round.tier.widthUs)}
+    GROUP BY series_id, time_us, form HAVING count(*) > 1`;
+}
+
+export function countRepeatsSql(round: Round): string {
+  return `SELECT count(*)::INTEGER FROM (${repeatsOf(round)})`;
+}
+
+/** Deletes all but the last written of each. One statement, because a checkpoint may number the rows anew. */
+export function deleteRepeatsSql(round: Round): string {
+  return `DELETE FROM points USING (${repeatsOf(round)}) r
+    WHERE points.series_id = r.series_id AND points.time_us = r.time_us AND points.form = r.form
+      AND points.rowid < r.newest AND points.time_us >= ${round.fromUs}`;
 }
 
 /** The rollups of the tier below as parts of this one. */
@@ -61,9 +73,7 @@ function childParts({ tier, fromUs, lastUs }: Round, child: TierSpec): string {
 /** Computes the buckets of a round; the columns are those of the tier's table. */
 export function computeSql(round: Round): string {
   const child = rollupTiers[round.tier.code - 1];
-  const parts = child
-    ? `${childParts(round, child)} UNION ALL ${pointParts(round, child.widthUs)}`
-    : pointParts(round, -1);
+  const parts = child ? `${childParts(round, child)} UNION ALL ${pointParts(round)}` : pointParts(round);
   return `
     WITH parts AS (${parts})
     SELECT series_id, bucket_us, ${sumOf('sum')}, sum(weight), least(sum(count), ${Number.MAX_SAFE_INTEGER})::BIGINT,

@@ -21,6 +21,8 @@ export class Session implements StoreMemory {
   isBroken = false;
   /** Set when it is to be closed: long work on it ends. */
   isClosing = false;
+  /** Points that were there already, found and deleted since the session began. */
+  repeatsRemoved = 0;
 
   private constructor(
     readonly database: Database,

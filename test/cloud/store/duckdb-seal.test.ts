@@ -1,9 +1,9 @@
 import { bucketStart, dayUs, hourUs, minuteUs } from '#core/contract/time.js';
 import type { Point } from '#core/contract/reading.js';
 import { expect, onTestFinished, test } from 'vitest';
-import type { Retention } from '../../../cloud/store/store.js';
+import type { Retention, StoredPoint } from '../../../cloud/store/store.js';
 import { expectRollupsOf, windowPoint } from '../../contracts/series-store/expected.js';
-import { allPoints, allRollups, repairAll, TestDevice, write } from '../../contracts/series-store/harness.js';
+import { allPoints, allRollups, always, repairAll, TestDevice, write } from '../../contracts/series-store/harness.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { rawPoint } from '../../support/packs.js';
 import { openDuckDB } from './duckdb-files.js';
@@ -133,4 +133,22 @@ test('prune makes the ledger short again', async () => {
   expect((await under.store.ledger()).get(device.source)?.toString()).toBe('0-1499');
   const again = device.pack([rawPoint('temp', noonUs, 1)], { seq: 777 });
   expect(await write(under.store, again)).toMatchObject({ duplicate: 1 });
+});
+
+test('a point that came twice is held once after its bucket was computed', async () => {
+  const { clock, under, device, noonUs } = await openAged();
+  const points = readingsAt(noonUs);
+  await write(under.store, device.pack(points));
+  await repairAll(under.store, clock.nowUs());
+  const again = device.pack(points.map((point) => ({ ...point, quality: 'uncertain' as const })));
+  await write(under.store, again);
+  const held = async () => {
+    const points: StoredPoint[] = [];
+    for await (const page of under.store.points(device.filter, always, 'repeats')) points.push(...page);
+    return points;
+  };
+  expect(await held()).toHaveLength(2 * points.length);
+  await repairAll(under.store, clock.nowUs());
+  expect((await held()).map(({ quality }) => quality)).toEqual(points.map(() => 'uncertain'));
+  await expectRollupsOf(under.store, device, points);
 });
