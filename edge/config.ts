@@ -13,6 +13,7 @@ const commonShape = {
   timeoutMs: durationBetween('10ms', '1h').prefault('10s').describe('A read that takes longer is given up'),
   ...processingShape,
 };
+/** One entry of `edge.sensors`. */
 export type SensorConfig = Tagged<'driver', typeof sensorDrivers, typeof commonShape>;
 
 const gatewaySchema = z.strictObject({
@@ -22,6 +23,13 @@ const gatewaySchema = z.strictObject({
     .describe('Address of the gateway; mqtts:// for TLS'),
   password: z.string().min(1).optional().describe('Token of the device; better in a file or in the environment'),
   passwordFile: z.string().min(1).optional().describe('File that holds the token and nothing else'),
+});
+
+const uplinkSchema = z.strictObject({
+  heartbeatMs: durationBetween('100ms', '10m').prefault('10s').describe('How often the device says that it lives'),
+  keepaliveMs: durationBetween('1s', '1h').prefault('30s').describe('MQTT keep-alive, in whole seconds'),
+  backlogPacksPerSecond: z.int().min(1).default(500).describe('Packs of a backlog a second; live ones go ahead of it'),
+  maxInFlight: z.int().min(1).max(1000).default(16).describe('Packs sent and not yet acknowledged'),
 });
 
 const outboxSchema = z
@@ -54,15 +62,22 @@ const packSchema = z.strictObject({
     .describe('Points held in memory while the outbox takes none; beyond it the oldest are dropped, and counted'),
 });
 
+/** What a source is called in logs and status. */
+export function sensorName({ name, driver }: Pick<SensorConfig, 'name' | 'driver'>): string {
+  return name ?? driver;
+}
+
 /** The `edge` section of the configuration: one device. */
 export const edgeConfigSchema = z.strictObject({
   site: nameSchema.describe('Site that the device belongs to'),
   device: nameSchema.describe('Name of the device, unique within its site'),
   gateway: gatewaySchema.prefault({}).describe('Where readings go'),
+  uplink: uplinkSchema.prefault({}).describe('How they go there'),
   outbox: outboxSchema.prefault({}).describe('What keeps readings until the gateway has them'),
   pack: packSchema.prefault({}).describe('How readings are gathered for the way'),
   sensors: z
     .array(taggedUnion('driver', sensorDrivers, commonShape))
+    .refine((sensors) => new Set(sensors.map(sensorName)).size === sensors.length, 'two have one name: set name')
     .prefault([{ driver: 'host' }])
     .describe('What the device measures. Default: the host itself'),
   channels: channelDefaultsSchema.default({}).describe('Processing by glob of sensor names; later globs win'),

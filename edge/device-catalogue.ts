@@ -7,6 +7,7 @@ import {
 } from '#core/contract/catalogue.js';
 import type { DeviceId } from '#core/contract/names.js';
 import { FatalError } from '#core/runtime/errors.js';
+import type { Part } from '#core/runtime/lifecycle.js';
 import type { CatalogueFile } from './catalogue-file.js';
 
 /** A catalogue with what packs need of it. */
@@ -24,7 +25,7 @@ const maxVersions = 16;
  * an older one that the gateway never heard of, from before a restart even: so every catalogue that a pack ever named is
  * kept, and the uplink tells them all.
  */
-export class DeviceCatalogue {
+export class DeviceCatalogue implements Part {
   private version: CatalogueVersion;
   private used: CatalogueVersion[] = [];
   private readonly listeners = new Set<() => void>();
@@ -38,10 +39,15 @@ export class DeviceCatalogue {
   }
 
   /** Reads the catalogues of earlier runs; those of a device with another name are not ours to tell. */
-  load(): void {
+  start(): Promise<void> {
     const { site, device } = this.device;
     const own = (this.file?.load() ?? []).filter((old) => old.site === site && old.device === device);
-    this.used = own.map(versionOf);
+    if (this.used.length === 0) this.used = own.map(versionOf);
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** The sensors as they are known now. */

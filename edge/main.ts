@@ -1,44 +1,38 @@
-//  sensors ─► agent (filters, reducer) ─► outbox ─► uplink ══MQTT══► gateway
-//                        │                            ▲
-//                        └──── catalogue ─────────────┘
+//  sensors ─► agent ─────────────────────────────► outbox ─► uplink ══MQTT══► gateway
+//             (schedule, filters, windows, packs)  (disk) ◄─ PUBACK, resend requests
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
-import type { DeviceId } from '#core/contract/names.js';
+import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
-import { FatalError, messageOf } from '#core/runtime/errors.js';
 import { startAll, stopAll, type Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
-import type { StageSnapshot } from '#core/runtime/metrics.js';
-import { Agent, type AgentStatus, type ScheduledSensor } from './agent.js';
+import { Agent } from './agent.js';
 import { CatalogueFile } from './catalogue-file.js';
-import type { EdgeConfig, SensorConfig } from './config.js';
+import type { EdgeConfig } from './config.js';
 import { DeviceCatalogue } from './device-catalogue.js';
+import { edgeSensors, type EdgeSensor } from './edge-sensors.js';
+import { edgeStatus, type EdgeStatus } from './edge-status.js';
 import { LevelOutbox } from './outbox/level-outbox.js';
-import type { OutboxStatus } from './outbox/outbox.js';
 import { PackThinner } from './outbox/pack-thinner.js';
-import { ProcessingPlan } from './processing.js';
-import { createSensor } from './sensors/registry.js';
-import { MqttUplink, type UplinkStatus } from './uplink/mqtt-uplink.js';
+import { randomFraction, type RandomBytes } from './outbox/random-bytes.js';
+import { packOptions, wireOptions } from './part-options.js';
+import { MqttUplink } from './uplink/mqtt-uplink.js';
+
+export type { EdgeSensor } from './edge-sensors.js';
+export type { EdgeStatus } from './edge-status.js';
 
 export interface EdgeDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Of this device alone: the metrics have no device label of their own. */
   readonly registry: Registry;
-  /** Sensors that no driver of the configuration makes. */
-  readonly extraSensors?: readonly ScheduledSensor[];
-  /** Yields [0, 1). */
-  readonly random?: () => number;
+  /** Sensors beside the configured ones. */
+  readonly extraSensors?: readonly EdgeSensor[];
+  /** Default `randomBytes` of node:crypto. */
+  readonly random?: RandomBytes;
+  /** What the device says it runs. */
   readonly version?: string;
-}
-
-export interface EdgeStatus {
-  readonly agent: AgentStatus;
-  readonly outbox: OutboxStatus;
-  readonly uplink: UplinkStatus;
-  /** The conservation counters of the agent and of the outbox. */
-  readonly stages: readonly StageSnapshot[];
 }
 
 export interface Edge extends Part {
@@ -46,82 +40,26 @@ export interface Edge extends Part {
   status(): EdgeStatus;
 }
 
-/** One device: reads its sensors, keeps what they say until the gateway has it. */
+/** One device. Throws FatalError `bad-config` if its password file cannot be read. */
 export function createEdge(config: EdgeConfig, dependencies: EdgeDependencies): Edge {
-  const { clock, registry, extraSensors = [], random = Math.random, version = 'unknown' } = dependencies;
-  const { site, device } = config;
-  const logger = dependencies.logger.child({ device: `${site}/${device}` });
-  const seams = { clock, random, logger, registry };
-  const id: DeviceId = { site, device };
-  const catalogue = new DeviceCatalogue(
-    id,
-    new CatalogueFile(join(config.outbox.directory, 'catalogues.json'), logger),
-  );
-  const thinner = new PackThinner({
-    device: id,
-    catalogueHash: () => catalogue.current.hash,
-    coding: config.pack.coding,
-  });
-  const directory = join(config.outbox.directory, 'packs');
-  const outbox = new LevelOutbox({
-    ...config.outbox,
-    directory,
-    thinner,
-    clock,
-    logger,
-    random: randomBytes,
-    registry,
-  });
-  const uplink = new MqttUplink({
-    ...seams,
-    device: id,
-    url: config.gateway.url,
-    password: passwordOf(config),
-    outbox,
-    catalogue,
-    version,
-  });
-  const plan = new ProcessingPlan(config.channels);
-  const own = new Map<string, SensorConfig>(config.sensors.map((sensor) => [sensor.name ?? sensor.driver, sensor]));
-  const configured = [...own].map(([name, { driver, intervalMs, timeoutMs, ...options }]): ScheduledSensor => {
-    return { name, sensor: createSensor(driver, options, { clock, logger }), intervalMs, timeoutMs };
-  });
-  const agent = new Agent({
-    ...seams,
-    device: id,
-    outbox,
-    catalogue,
-    sensors: [...configured, ...extraSensors],
-    pipelineFor: (channel, description, sensor) => plan.pipeline(channel, description, own.get(sensor)),
-    describe: (channel, description, sensor) => plan.labelled(channel, description, own.get(sensor)),
-    packDelayMs: config.pack.delayMs,
-    packMaxReadings: config.pack.maxReadings,
-    coding: config.pack.coding,
-    maxWaitingPoints: config.pack.maxWaitingPoints,
-  });
-  const parts: Part[] = [{ start: async () => catalogue.load(), stop: async () => undefined }, outbox, uplink, agent];
+  const { extraSensors = [], random = randomBytes, version = 'unknown', clock, registry } = dependencies;
+  const device = { site: config.site, device: config.device };
+  const logger = dependencies.logger.child({ device: deviceKey(device) });
+  const seams = { clock, logger, registry };
+  const shared = { ...seams, device, random: () => randomFraction(random) };
+  const folder = config.outbox.directory;
+  const catalogue = new DeviceCatalogue(device, new CatalogueFile(join(folder, 'catalogues.json'), logger));
+  const catalogueHash = () => catalogue.use().hash;
+  const thinner = new PackThinner({ device, catalogueHash, coding: config.pack.coding });
+  const outbox = new LevelOutbox({ ...config.outbox, ...seams, directory: join(folder, 'packs'), random, thinner });
+  const uplink = new MqttUplink({ ...shared, ...wireOptions(config), version, outbox, catalogue });
+  const sensors = edgeSensors(config, extraSensors, seams);
+  const agent = new Agent({ ...shared, ...packOptions(config), ...sensors, outbox, catalogue });
   return {
-    device: id,
-    start: () => startAll(parts),
-    stop: (deadlineMs) => stopAll(parts, deadlineMs),
-    status: () => {
-      const [agentStatus, outboxStatus] = [agent.status(), outbox.status()];
-      return {
-        agent: agentStatus,
-        outbox: outboxStatus,
-        uplink: uplink.status(),
-        stages: [agentStatus, outbox.meter.snapshot()],
-      };
-    },
+    device,
+    // The uplink comes last, for its birth names the sensors, and stops after the agent, whose last packs it sends.
+    start: () => startAll([catalogue, outbox, agent, uplink]),
+    stop: (deadlineMs) => stopAll([outbox, uplink, agent], deadlineMs),
+    status: () => edgeStatus(agent, outbox, uplink),
   };
-}
-
-/** Throws FatalError `bad-config` if the named file cannot be read. */
-function passwordOf({ gateway }: EdgeConfig): string | undefined {
-  if (gateway.passwordFile === undefined) return gateway.password;
-  try {
-    return readFileSync(gateway.passwordFile, 'utf8').trim();
-  } catch (error) {
-    throw new FatalError('bad-config', `edge.gateway.passwordFile: ${messageOf(error)}`, { cause: error });
-  }
 }

@@ -55,7 +55,13 @@ const defaultFilters = [filterSchema.parse({ filter: 'hampel' })];
 
 export const channelDefaultsSchema = z.record(z.string().min(1), processingSchema);
 
-/** The processing of each channel: that of every glob that matches, a later one over an earlier, the sensor's own last. */
+/** What one sensor's channels get: its driver's processing under that of all globs, its own over them. */
+export interface SensorProcessing {
+  readonly driver?: Processing;
+  readonly own?: Processing;
+}
+
+/** The processing of each channel: that of every glob that matches, a later one over an earlier. */
 export class ProcessingPlan {
   private readonly defaults: readonly { matches: (channel: string) => boolean; processing: Processing }[];
 
@@ -66,9 +72,9 @@ export class ProcessingPlan {
     }));
   }
 
-  /** A fresh pipeline for one channel. `own` is what the sensor's entry says. */
-  pipeline(channel: string, description: SensorDescription, own: Processing = {}): Pipeline {
-    const layers = this.layers(channel, own);
+  /** A fresh pipeline for one channel. */
+  pipeline(channel: string, description: SensorDescription, sensor: SensorProcessing = {}): Pipeline {
+    const layers = this.layers(channel, sensor);
     const filters = lastOf(layers, 'filters') ?? defaultFilters;
     const reduce = lastOf(layers, 'reduce') ?? 'none';
     const alerts = layers.flatMap((layer) => layer.alerts ?? []).filter(({ sensor }) => globMatcher([sensor])(channel));
@@ -80,13 +86,14 @@ export class ProcessingPlan {
   }
 
   /** The description with the labels of the configuration over the driver's. */
-  labelled(channel: string, description: SensorDescription, own: Processing = {}): SensorDescription {
-    const labels = this.layers(channel, own).map((layer) => layer.labels ?? {});
+  labelled(channel: string, description: SensorDescription, sensor: SensorProcessing = {}): SensorDescription {
+    const labels = this.layers(channel, sensor).map((layer) => layer.labels ?? {});
     return { ...description, labels: Object.assign({ ...description.labels }, ...labels) as Record<string, string> };
   }
 
-  private layers(channel: string, own: Processing): Processing[] {
-    return [...this.defaults.filter(({ matches }) => matches(channel)).map(({ processing }) => processing), own];
+  private layers(channel: string, { driver = {}, own = {} }: SensorProcessing): Processing[] {
+    const matching = this.defaults.filter(({ matches }) => matches(channel)).map(({ processing }) => processing);
+    return [driver, ...matching, own];
   }
 }
 

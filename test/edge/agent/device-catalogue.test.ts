@@ -16,7 +16,7 @@ async function inFolder(): Promise<(who?: typeof device) => DeviceCatalogue> {
   const path = join(await tempDir(), 'deep', 'catalogues.json');
   return (who = device) => {
     const catalogue = new DeviceCatalogue(who, new CatalogueFile(path, silentLogger));
-    catalogue.load();
+    void catalogue.start();
     return catalogue;
   };
 }
@@ -69,7 +69,7 @@ it('starts without its file when that is broken', async () => {
   const path = join(await tempDir(), 'catalogues.json');
   await writeFile(path, '[{"site":');
   const catalogue = new DeviceCatalogue(device, new CatalogueFile(path, silentLogger));
-  catalogue.load();
+  void catalogue.start();
   catalogue.describe({ a: describeSensor() });
   catalogue.use();
   expect(JSON.parse(await readFile(path, 'utf8'))).toHaveLength(1);
@@ -79,7 +79,7 @@ it('goes on measuring when its file cannot be written', async () => {
   const noFolder = join(await tempDir(), 'file');
   await writeFile(noFolder, '');
   const catalogue = new DeviceCatalogue(device, new CatalogueFile(join(noFolder, 'catalogues.json'), silentLogger));
-  catalogue.load();
+  void catalogue.start();
   expect(catalogue.use().hash).toBe(catalogue.current.hash);
 });
 

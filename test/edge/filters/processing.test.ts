@@ -7,6 +7,7 @@ import { createFilter, filterKinds, filterSchema } from '../../../edge/filters/r
 import { noiseFloor } from '../../../edge/filters/noise-floors.js';
 import { globMatcher } from '../../../edge/glob.js';
 import { channelDefaultsSchema, processingShape, ProcessingPlan } from '../../../edge/processing.js';
+import { driverProcessing } from '../../../edge/sensors/registry.js';
 import { describeSensor } from '../../support/packs.js';
 import { readings, startUs } from '../../core/signal/series.js';
 
@@ -20,7 +21,7 @@ interface Outcome {
 }
 
 function run(which: ProcessingPlan, channel: string, values: number[], entry = {}): Outcome {
-  const pipeline = which.pipeline(channel, temperature, own(entry));
+  const pipeline = which.pipeline(channel, temperature, { own: own(entry) });
   const outcome: Outcome = { points: [], alerts: [] };
   for (const reading of readings(values, 1e6, startUs - 1e6)) pipeline.push(reading, outcome.points, outcome.alerts);
   pipeline.flush(Infinity, outcome.points);
@@ -30,8 +31,22 @@ function run(which: ProcessingPlan, channel: string, values: number[], entry = {
 const twelve = Array<number>(12).fill(20);
 
 describe('the processing of a channel', () => {
-  it('is none by default', () => {
-    expect(run(plan({}), 'temp', twelve).points.map(({ form }) => form)).toEqual(Array(12).fill('raw'));
+  it('marks spikes by default, and leaves nothing out', () => {
+    const { points } = run(plan({}), 'temp', [...twelve, 90]);
+    expect(points.map(({ form }) => form)).toEqual(Array(13).fill('raw'));
+    expect(points.at(-1)!.quality).toBe('spike');
+    expect(run(plan({}), 'temp', [...twelve, 90], { filters: [] }).points.at(-1)!.quality).toBe('good');
+  });
+
+  it('lets the bursts of a computer pass, unless told otherwise', () => {
+    const last = (which: ProcessingPlan) => {
+      const points: Point[] = [];
+      const pipeline = which.pipeline('cpu-load', temperature, { driver: driverProcessing('host'), own: {} });
+      for (const reading of readings([...twelve, 90])) pipeline.push(reading, points, []);
+      return points.at(-1)!.quality;
+    };
+    expect(last(plan({}))).toBe('good');
+    expect(last(plan({ '*': { filters: [{ filter: 'hampel' }] } }))).toBe('spike');
   });
 
   it('comes from the globs that match, the later over the earlier', () => {
@@ -75,7 +90,7 @@ describe('the processing of a channel', () => {
   it('adds the labels of the configuration to those of the driver', () => {
     const labelled = plan({ '*': { labels: { city: 'Oslo', floor: '1' } }, 'a*': { labels: { floor: '3' } } });
     const description = describeSensor({ labels: { city: 'Bergen', zone: 'x' } });
-    expect(labelled.labelled('a1', description, own({ labels: { room: '12' } })).labels).toEqual({
+    expect(labelled.labelled('a1', description, { own: own({ labels: { room: '12' } }) }).labels).toEqual({
       city: 'Oslo',
       zone: 'x',
       floor: '3',

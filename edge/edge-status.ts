@@ -1,0 +1,40 @@
+import { RetryableError } from '#core/runtime/errors.js';
+import type { StageMeter, StageSnapshot } from '#core/runtime/metrics.js';
+import type { Agent, AgentStatus } from './agent.js';
+import type { Outbox, OutboxStatus } from './outbox/outbox.js';
+import type { MqttUplink, UplinkStatus } from './uplink/mqtt-uplink.js';
+
+export interface EdgeStatus {
+  readonly agent: AgentStatus;
+  /** Nothing pending while the outbox is not open. */
+  readonly outbox: OutboxStatus;
+  readonly uplink: UplinkStatus;
+  /** The conservation counters of agent and outbox. */
+  readonly stages: readonly StageSnapshot[];
+}
+
+const notOpen: OutboxStatus = { lastSeq: -1, oldestHeld: 0, pendingPacks: 0, pendingReadings: 0, bytes: 0 };
+
+/** May be called at any time, before the start even. */
+export function edgeStatus(
+  agent: Agent,
+  outbox: Outbox & { readonly meter: StageMeter },
+  uplink: MqttUplink,
+): EdgeStatus {
+  const { sensors, waitingPoints, outboxFailure, ...stage } = agent.status();
+  return {
+    agent: { ...stage, sensors, waitingPoints, outboxFailure },
+    outbox: statusIfOpen(outbox),
+    uplink: uplink.status(),
+    stages: [stage, outbox.meter.snapshot()],
+  };
+}
+
+function statusIfOpen(outbox: Outbox): OutboxStatus {
+  try {
+    return outbox.status();
+  } catch (error) {
+    if (error instanceof RetryableError) return notOpen;
+    throw error;
+  }
+}
