@@ -1,0 +1,195 @@
+import { ClassicLevel } from 'classic-level';
+import { FatalError, messageOf, RetryableError, systemCode } from '#core/runtime/errors.js';
+import type { SequenceRanges } from '#core/contract/sequence-ranges.js';
+import { Cursors } from './cursors.js';
+import { decodeEntry, encodeEntry, entryKey, parseEntryKey, stateKey, type HeldEntry } from './entry-codec.js';
+import type { OutboxLimits } from './limits.js';
+import type { Lane } from './outbox.js';
+
+export type LevelDb = ClassicLevel<Buffer, Buffer>;
+/** Opens nothing by itself: a constructor. Tests hand in one whose database they can break. */
+export type MakeLevelDb = (directory: string, options: object) => LevelDb;
+
+/** One atomic write. */
+export interface Change {
+  readonly cursors: Cursors;
+  readonly puts?: readonly HeldEntry[];
+  /** Packs that were written by a commit that is taken back. */
+  readonly revoked?: readonly { seq: number; lane: Lane }[];
+  /** Whether the write is on disk, and not only with the operating system, when it resolves. */
+  readonly sync: boolean;
+}
+
+type Operation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer };
+const afterEntries = Buffer.from([0xfe]);
+
+export interface PackDbOptions {
+  readonly directory: string;
+  readonly limits: OutboxLimits;
+  readonly makeLevelDb?: MakeLevelDb;
+}
+
+/** The packs and cursors in LevelDB. One writer at a time; readers may overlap. */
+export class PackDb {
+  #db: LevelDb | undefined;
+  /** Bytes handed to LevelDB, and bytes that its compactions wrote before the last close. */
+  #logBytes = 0;
+  #closedTableBytes = 0;
+
+  constructor(private readonly options: PackDbOptions) {}
+
+  get isOpen(): boolean {
+    return this.#db !== undefined;
+  }
+
+  /**
+   * Opens and reads the cursors; undefined for a new database. LevelDB reads its log back and drops a torn end.
+   * Throws FatalError `locked` or `corrupt`, RetryableError `disk-full` or `unavailable`.
+   */
+  async open(): Promise<Cursors | undefined> {
+    const { directory, limits, makeLevelDb = makeClassicLevel } = this.options;
+    const db = makeLevelDb(directory, {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+      writeBufferSize: limits.writeBufferBytes,
+      maxFileSize: limits.maxFileBytes,
+      cacheSize: 256 * 1024,
+      blockSize: 16 * 1024,
+      maxOpenFiles: 74,
+    });
+    try {
+      await db.open();
+      this.#db = db;
+      const state = await db.get(stateKey);
+      return state && Cursors.decode(state);
+    } catch (error) {
+      this.#db = undefined;
+      await db.close().catch(() => undefined);
+      throw openError(error, directory);
+    }
+  }
+
+  async close(): Promise<void> {
+    const db = this.#db;
+    if (!db) return;
+    this.#closedTableBytes += tableBytes(db);
+    this.#db = undefined;
+    await db.close();
+  }
+
+  /** Throws RetryableError `disk-full` or `unavailable`; then nobody knows whether it was written until a reopen. */
+  async write({ cursors, puts = [], revoked = [], sync }: Change): Promise<void> {
+    const gone = revoked.map(({ seq, lane }) => entryKey(seq, lane));
+    const stored = puts.map((entry) => ({ key: entryKey(entry.seq, entry.lane), value: encodeEntry(entry) }));
+    stored.push({ key: stateKey, value: cursors.encode() });
+    this.#logBytes += stored.reduce((sum, { key, value }) => sum + key.length + value.length + 8, 0);
+    await this.#batch(
+      [
+        ...gone.map((key) => ({ type: 'del' as const, key })),
+        ...stored.map(({ key, value }) => ({ type: 'put' as const, key, value })),
+      ],
+      sync,
+    );
+  }
+
+  /** Deletes the packs with these numbers, whatever their lane, and nothing else. Not synced. */
+  async delete(numbers: SequenceRanges): Promise<void> {
+    const keys: Buffer[] = [];
+    for (const [from, to] of numbers) {
+      for (let seq = from; seq <= to; seq += 1) keys.push(entryKey(seq, 'alert'), entryKey(seq, 'data'));
+    }
+    this.#logBytes += keys.length * 12;
+    await this.#batch(
+      keys.map((key) => ({ type: 'del' as const, key })),
+      false,
+    );
+  }
+
+  /** Writes what stands in memory to a table file, so that what comes next begins a file of its own. */
+  async flush(): Promise<void> {
+    await this.#opened().compactRange(afterEntries, afterEntries);
+  }
+
+  /** At most `limit` packs with numbers in [from, to], in order. */
+  async read(from: number, to: number, limit: number): Promise<HeldEntry[]> {
+    const found = await this.#iterate(from, to, limit, true);
+    return found.map(([key, value]) => decodeEntry(key, value));
+  }
+
+  /** Like `read`, without the packs themselves. */
+  async names(from: number, to: number, limit: number): Promise<{ seq: number; lane: Lane }[]> {
+    return (await this.#iterate(from, to, limit, false)).map(([key]) => parseEntryKey(key));
+  }
+
+  async get(seq: number, lane: Lane): Promise<HeldEntry | undefined> {
+    const key = entryKey(seq, lane);
+    const value = await this.#opened()
+      .get(key)
+      .catch((error: unknown) => {
+        throw ioError(error);
+      });
+    return value && decodeEntry(key, value);
+  }
+
+  /** Gives the space of deleted packs in [from, to] back to the disk. */
+  async compact(from: number, to: number): Promise<void> {
+    await this.#opened().compactRange(entryKey(from), entryKey(to + 1));
+  }
+
+  /** All bytes written so far: the log, and the tables that compactions wrote (LevelDB tells them in whole MB). */
+  get writtenBytes(): number {
+    return this.#logBytes + this.#closedTableBytes + (this.#db ? tableBytes(this.#db) : 0);
+  }
+
+  async #iterate(from: number, to: number, limit: number, values: boolean): Promise<[Buffer, Buffer][]> {
+    try {
+      const range = { gte: entryKey(from), lt: entryKey(to + 1), limit, values, fillCache: false };
+      return await this.#opened().iterator(range).all();
+    } catch (error) {
+      throw ioError(error);
+    }
+  }
+
+  async #batch(operations: Operation[], sync: boolean): Promise<void> {
+    await this.#opened()
+      .batch(operations, { sync })
+      .catch((error: unknown) => {
+        throw ioError(error);
+      });
+  }
+
+  #opened(): LevelDb {
+    if (!this.#db) throw new RetryableError('unavailable', 'the outbox has no open database');
+    return this.#db;
+  }
+}
+
+const makeClassicLevel: MakeLevelDb = (directory, options) => new ClassicLevel<Buffer, Buffer>(directory, options);
+
+/** The column Write(MB) of LevelDB's own statistics. */
+function tableBytes(db: LevelDb): number {
+  if (db.status !== 'open') return 0;
+  const lines = db.getProperty('leveldb.stats').split('\n').slice(3);
+  return lines.reduce((sum, line) => sum + Number(line.trim().split(/\s+/)[5] ?? 0), 0) * 1024 * 1024;
+}
+
+function openError(error: unknown, directory: string): Error {
+  const code = systemCode(error instanceof Error && error.cause ? error.cause : error);
+  if (code === 'LEVEL_LOCKED') {
+    return new FatalError('locked', `${directory} is in use by another process: stop that one first`, { cause: error });
+  }
+  const lacksFile = /no such file/i.test(messageOf(error instanceof Error && error.cause ? error.cause : error));
+  if ((code === 'LEVEL_IO_ERROR' && !lacksFile) || systemCode(error)?.startsWith('E')) return ioError(error);
+  return new FatalError('corrupt', `${directory} cannot be read: move it aside (a new epoch begins) and start again`, {
+    cause: error,
+  });
+}
+
+/** LevelDB tells the system's error in its text alone. */
+function ioError(error: unknown): RetryableError {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const text = messageOf(cause);
+  return /no space left|quota exceeded|ENOSPC|EDQUOT/i.test(text)
+    ? new RetryableError('disk-full', `the disk of the outbox is full: ${text}`, { cause: error })
+    : new RetryableError('unavailable', `the outbox cannot read or write: ${text}`, { cause: error });
+}
