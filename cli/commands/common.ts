@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { profiles, type Profile } from '#core/runtime/profile.js';
-import { loadConfig, type FieldlineConfig } from '../config.js';
+import type { FieldlineConfig } from '../config.js';
 import { port } from '../options.js';
 import { openTerminal, type LogFormat, type Terminal } from '../terminal.js';
 
@@ -42,6 +42,8 @@ export function addRunOptions(command: Command): Command {
 
 /** The file's configuration with the command line over it. */
 export async function configOf(options: RunOptions): Promise<FieldlineConfig> {
+  // The schema brings every part along, which a mere --help need not wait for.
+  const { loadConfig } = await import('../config.js');
   const config = await loadConfig(options.config);
   return {
     ...config,

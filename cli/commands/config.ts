@@ -1,6 +1,4 @@
 import { Argument, type Command } from 'commander';
-import { fieldlineConfigSchema, loadConfig } from '../config.js';
-import { configDocs } from '../config-docs.js';
 
 export function addConfig(program: Command): void {
   const group = program.command('config').description('check a configuration file, or print what it may say');
@@ -10,6 +8,7 @@ export function addConfig(program: Command): void {
     .addArgument(new Argument('<file>'))
     .addHelpText('after', '\nExample:\n  fieldline config check fieldline.yaml')
     .action(async (file: string) => {
+      const { loadConfig } = await import('../config.js');
       await loadConfig(file);
       process.stdout.write(`${file} is fine.\n`);
     });
@@ -17,5 +16,11 @@ export function addConfig(program: Command): void {
     .command('docs')
     .description('print every setting, its default and its meaning, as Markdown')
     .addHelpText('after', '\nExample:\n  fieldline config docs > docs/configuration.md')
-    .action(() => void process.stdout.write(configDocs(fieldlineConfigSchema)));
+    .action(async () => {
+      const [{ fieldlineConfigSchema }, { configDocs }] = await Promise.all([
+        import('../config.js'),
+        import('../config-docs.js'),
+      ]);
+      process.stdout.write(configDocs(fieldlineConfigSchema));
+    });
 }

@@ -1,53 +1,30 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { Registry } from 'prom-client';
-import { logTopics } from '#core/contract/log-topics.js';
-import { openLog } from '#core/log/open-log.js';
-import { systemClock as clock } from '#core/runtime/clock.js';
-import { openDataDirectory, type DataDirectory } from '#core/runtime/data-directory.js';
-import { FatalError } from '#core/runtime/errors.js';
+import { openDataDirectory } from '#core/runtime/data-directory.js';
 import { startAll, stopAll, type Part } from '#core/runtime/lifecycle.js';
-import type { Logger } from '#core/runtime/logger.js';
-import { OpsServer } from '#core/runtime/ops-server.js';
-import { createIngest, createServe, openStore } from '../../cloud/main.js';
-import { createEdge } from '../../edge/main.js';
-import { createGateway, loadSecret } from '../../gateway/main.js';
-import type { FieldlineConfig } from '../config.js';
-import { environment } from '../environment.js';
 import { port } from '../options.js';
 import { runUntilSignal } from '../run-until-signal.js';
-import { addRunOptions, configOf, deviceSecretFile, terminalOf, type RunOptions } from './common.js';
+import { addRunOptions, configOf, terminalOf, type RunOptions } from './common.js';
 
-interface PartSeams {
-  readonly config: FieldlineConfig;
-  readonly data: DataDirectory;
-  readonly logger: Logger;
-  readonly registry: Registry;
-}
-
-/** One part as a process of its own: what it is made of, in the order in which it starts. */
+/** One part as a process of its own. */
 interface PartCommand {
   readonly group: 'edge' | 'gateway' | 'cloud';
   readonly name: string;
   readonly description: string;
-  readonly parts: (seams: PartSeams) => Promise<Part[]>;
+  readonly line: 'edge' | 'gateway' | 'ingest' | 'serve';
 }
 
 const partCommands: readonly PartCommand[] = [
-  {
-    group: 'edge',
-    name: 'run',
-    description: 'read this machine’s sensors and send them to a gateway',
-    parts: edgeParts,
-  },
+  { group: 'edge', name: 'run', line: 'edge', description: 'read this machine’s sensors and send them to a gateway' },
   {
     group: 'gateway',
     name: 'run',
+    line: 'gateway',
     description: 'take what devices publish, and acknowledge it once Kafka has it',
-    parts: gatewayParts,
   },
-  { group: 'cloud', name: 'ingest', description: 'bring the log into the store, and roll it up', parts: ingestParts },
-  { group: 'cloud', name: 'serve', description: 'serve the HTTP API and the console', parts: serveParts },
+  { group: 'cloud', name: 'ingest', line: 'ingest', description: 'bring the log into the store, and roll it up' },
+  { group: 'cloud', name: 'serve', line: 'serve', description: 'serve the HTTP API and the console' },
 ];
 
 export function addParts(program: Command): void {
@@ -67,72 +44,17 @@ export function addParts(program: Command): void {
   }
 }
 
-async function runPart({ group, name, parts }: PartCommand, options: RunOptions): Promise<number> {
+async function runPart({ group, name, line: lineName }: PartCommand, options: RunOptions): Promise<number> {
   const config = await configOf(options);
   const terminal = terminalOf({ ...options, logLevel: options.logLevel ?? 'info' });
+  const { partLines } = await import('../part-lines.js');
   // Each part has a directory of its own, so that several may run on one machine.
-  const data = await openDataDirectory(join(config.data, group === 'cloud' ? name : group));
+  const data = await openDataDirectory(join(config.data, lineName));
   try {
-    const all = await parts({ config, data, logger: terminal.logger, registry: new Registry() });
+    const all = await partLines[lineName]({ config, data, logger: terminal.logger, registry: new Registry() });
     const line: Part = { start: () => startAll(all), stop: (deadlineMs) => stopAll(all, deadlineMs) };
     return await runUntilSignal(line, { terminal, onUp: () => terminal.print(`fieldline ${group} ${name} is up`) });
   } finally {
     await data.release();
   }
-}
-
-async function edgeParts({ config, logger, registry }: PartSeams): Promise<Part[]> {
-  const { enabled: _enabled, ...edge } = config.edge;
-  const gateway = { ...edge.gateway, password: edge.gateway.password ?? environment.devicePassword() };
-  const agent = createEdge({ ...edge, gateway }, { clock, logger, registry });
-  const notReady = () => (agent.status().uplink.connected ? [] : ['The gateway is not connected.']);
-  return [agent, new OpsServer({ ...config.ops, registry, notReady, logger })];
-}
-
-async function gatewayParts({ config, data, logger, registry }: PartSeams): Promise<Part[]> {
-  const secret = await loadSecret(deviceSecretFile(config), { create: true });
-  const seams = { clock, logger, registry };
-  const log = openSharedLog(config, data, seams);
-  const gateway = createGateway(config.gateway, { log, secret, ...seams });
-  const notReady = () => (log.healthy() ? [] : ['The log takes nothing.']);
-  return [log, topicsOf(log), gateway, new OpsServer({ ...config.ops, registry, notReady, logger })];
-}
-
-async function ingestParts({ config, data, logger, registry }: PartSeams): Promise<Part[]> {
-  const seams = { clock, logger, registry };
-  const log = openSharedLog(config, data, seams);
-  const store = openStore(config.profile, config.store, { data, influxToken: environment.influxToken(), ...seams });
-  const ingest = createIngest(config, { data, log, store, ...seams });
-  return [
-    log,
-    topicsOf(log),
-    store,
-    ingest,
-    new OpsServer({ ...config.ops, registry, notReady: () => ingest.notReady(), logger }),
-  ];
-}
-
-async function serveParts({ config, data, logger, registry }: PartSeams): Promise<Part[]> {
-  const seams = { clock, logger, registry };
-  const log = openSharedLog(config, data, seams);
-  const store = openStore(config.profile, config.store, { data, influxToken: environment.influxToken(), ...seams });
-  return [log, topicsOf(log), store, createServe(config, { log, store, ...seams, stages: () => [] })];
-}
-
-/** A log that several processes share. Throws FatalError `bad-config` for one that belongs to a single process. */
-function openSharedLog(
-  config: FieldlineConfig,
-  data: DataDirectory,
-  seams: { clock: typeof clock; logger: Logger; registry: Registry },
-) {
-  if (config.profile === 'embedded') {
-    const message =
-      'a part alone needs the profile cluster, whose log several processes share: set profile: cluster, or run fieldline up';
-    throw new FatalError('bad-config', message);
-  }
-  return openLog(config.profile, config.log, { data, ...seams });
-}
-
-function topicsOf(log: ReturnType<typeof openLog>): Part {
-  return { start: () => log.ensureTopics(Object.values(logTopics)), stop: () => Promise.resolve() };
 }

@@ -4,9 +4,9 @@ import { Argument, type Command } from 'commander';
 import { nameSchema } from '#core/contract/names.js';
 import { systemClock } from '#core/runtime/clock.js';
 import { messageOf } from '#core/runtime/errors.js';
-import { simulate, type SimulationOptions, type SimulationProgress } from '../../simulators/main.js';
+import type { SimulationOptions, SimulationProgress } from '../../simulators/main.js';
 import { scenarios, type ScenarioName } from '../../simulators/scenarios/registry.js';
-import { verify, type Verdict } from '../../simulators/verify.js';
+import type { Verdict } from '../../simulators/verify.js';
 import { exitCodes } from '../exit-codes.js';
 import { UsageError } from '../fail.js';
 import { durationMs, fraction, wholeNumber } from '../options.js';
@@ -73,6 +73,7 @@ function addScenario(group: Command, name: ScenarioName): void {
 async function runScenario(name: ScenarioName, options: SimulateOptions): Promise<number> {
   const aborted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => aborted.abort());
+  const { simulate } = await import('../../simulators/main.js');
   const ticks = Math.ceil(options.for / options.every);
   const progress = openProgress(ticks * options.sensors, 'readings', process.stderr, () => systemClock.monotonicMs());
   const result = await simulate(
@@ -161,6 +162,7 @@ function addVerify(group: Command): void {
 
 /** What is on its way may still arrive, and a bucket closes a minute later: look again until all is well or time is up. */
 async function verifyUntilSettled(journal: string, { http, wait }: VerifyOptions): Promise<Verdict> {
+  const { verify } = await import('../../simulators/verify.js');
   const endMs = systemClock.monotonicMs() + wait;
   const progress = openProgress(wait, 'ms', process.stderr, () => systemClock.monotonicMs());
   try {

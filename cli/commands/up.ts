@@ -2,8 +2,7 @@ import type { Command } from 'commander';
 import pc from 'picocolors';
 import { systemClock } from '#core/runtime/clock.js';
 import { openDataDirectory } from '#core/runtime/data-directory.js';
-import { loadSecret } from '../../gateway/main.js';
-import { createLine, type Line } from '../embedded.js';
+import type { Line } from '../embedded.js';
 import { port } from '../options.js';
 import { readStatus } from '../read-status.js';
 import { runUntilSignal } from '../run-until-signal.js';
@@ -32,6 +31,10 @@ export function addUp(program: Command): void {
 
 async function up(options: RunOptions): Promise<number> {
   const config = await configOf(options);
+  const [{ createLine }, { loadSecret }] = await Promise.all([
+    import('../embedded.js'),
+    import('../../gateway/main.js'),
+  ]);
   const terminal = terminalOf(options);
   const data = await openDataDirectory(config.data);
   try {
