@@ -18,6 +18,10 @@ const alertSchema = z
     below: z.number().optional().describe("Raised below this, in the sensor's unit"),
     hysteresis: z.number().nonnegative().default(0).describe('How far the value must come back to clear it'),
     holdMs: durationSchema.prefault('0s').describe('How long the value must stay beyond before it is raised'),
+    countSpikes: z
+      .boolean()
+      .default(false)
+      .describe('Whether marked spikes count; otherwise a jump is believed when it has outlasted a spike'),
     severity: z.enum(['info', 'warning', 'critical']).default('warning').describe('How much it matters'),
   })
   .refine(({ above, below }) => (above === undefined) !== (below === undefined), 'needs either above or below');
@@ -111,8 +115,9 @@ function ruleName({ rule, above, below }: AlertConfig): string {
 }
 
 function createThreshold(alert: AlertConfig, unit: string): Threshold {
-  const { above, below, hysteresis, holdMs, severity } = alert;
+  const { above, below, hysteresis, holdMs, severity, countSpikes } = alert;
   const side = above === undefined ? 'below' : 'above';
   const threshold = (above ?? below)!;
-  return new Threshold({ rule: ruleName(alert), severity, side, threshold, hysteresis, holdUs: holdMs * 1000, unit });
+  const rule = ruleName(alert);
+  return new Threshold({ rule, severity, side, threshold, hysteresis, holdUs: holdMs * 1000, countSpikes, unit });
 }

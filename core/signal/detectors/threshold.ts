@@ -12,6 +12,11 @@ export interface ThresholdOptions {
   readonly hysteresis?: number;
   /** How long, in microseconds of the readings' own time, the value must stay beyond first. Default 0. */
   readonly holdUs?: number;
+  /**
+   * Whether a marked spike counts as well. Otherwise no spike raises a false alarm, but a true jump is believed only
+   * when the spike filter takes it for a step, some readings later. Default false.
+   */
+  readonly countSpikes?: boolean;
   /** For the message only. */
   readonly unit?: string;
 }
@@ -31,7 +36,7 @@ export class Threshold implements Detector {
   }
 
   push(reading: Reading): Alert | undefined {
-    if (reading.quality !== 'good' && reading.quality !== 'uncertain') return undefined;
+    if (!this.believes(reading)) return undefined;
     const value = numericValue(reading.value);
     if (value === undefined) return undefined;
     const excess = (value - this.options.threshold) * this.sign;
@@ -39,6 +44,11 @@ export class Threshold implements Detector {
     if (excess <= 0) this.beyondSinceUs = undefined;
     else if (this.hasHeld(reading.timeUs)) return this.change('raised', reading, value);
     return undefined;
+  }
+
+  private believes({ quality }: Reading): boolean {
+    if (quality === 'spike') return this.options.countSpikes === true;
+    return quality === 'good' || quality === 'uncertain';
   }
 
   private hasHeld(timeUs: number): boolean {

@@ -47,6 +47,11 @@ it('believes neither spikes nor bad readings nor text', () => {
   expect(changes(hot, [...doubted, ...readings(['hot', 95, true]), ...doubted])).toEqual(['raised@1', 'cleared@2']);
 });
 
+it('believes spikes when told to', () => {
+  const spike = { ...readings([99])[0]!, quality: 'spike' as const };
+  expect(changes({ ...hot, countSpikes: true }, [spike])).toEqual(['raised@0']);
+});
+
 it('says in one sentence what happened', () => {
   const detector = new Threshold({ ...hot, hysteresis: 2 });
   const [raised, , cleared] = readings([91.25, 95, 88]).map((reading) => detector.push(reading));
