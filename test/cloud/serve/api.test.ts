@@ -254,6 +254,7 @@ describe('exports', () => {
       [`${series}/temp`, 'raw', minute + 3e6, 23, 'good', ...none],
     ]);
     expect(await rows('/api/v1/export/points?site=other')).toEqual([]);
+    expect(await rows('/api/v1/export/points?repeats=show')).toHaveLength(13);
   });
 
   test('rollups', async () => {
