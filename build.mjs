@@ -47,7 +47,7 @@ const assets = join(outdir, 'cloud/console/assets');
 await mkdir(assets, { recursive: true });
 if (all.includes(join(page, 'main.ts'))) {
   await build({
-    entryPoints: [join(page, 'main.ts')],
+    entryPoints: [join(page, 'main.ts'), join(page, 'early.ts')],
     outdir: assets,
     bundle: true,
     minify: true,

@@ -1,0 +1,61 @@
+import type { App } from '../app.js';
+import type { DeviceView } from '../api/types.js';
+import { formatBytes, formatCount, formatRanges, formatShare, plural, rangesCount } from '../model/format.js';
+import { onlineBadge } from '../ui/badges.js';
+import { h, replace, type Child } from '../ui/h.js';
+import { ageElement } from '../ui/time.js';
+import { sequenceStrip } from './sequence-strip.js';
+
+/** What a device says of itself, and what of it is stored. */
+export function deviceFacts(app: App, host: HTMLElement, device: DeviceView): void {
+  replace(
+    host,
+    h('div', { class: 'card facts' }, ...state(app, device)),
+    h('div', { class: 'card facts-wide' }, ...arrival(device)),
+  );
+}
+
+function state(app: App, device: DeviceView): HTMLElement[] {
+  return [
+    fact('State', onlineBadge(device.online)),
+    fact('Last seen', ageElement(device.lastSeenUs, app.clock.nowUs())),
+    fact('Version', device.version ?? '–'),
+    fact('Sensors', formatCount(device.sensors)),
+    fact('Waiting packs', formatCount(device.pending)),
+    fact('Outbox on disk', formatBytes(device.bytes)),
+    fact('Session', code(device.session)),
+    fact('Epoch', code(device.epoch)),
+  ];
+}
+
+function arrival(device: DeviceView): HTMLElement[] {
+  const made = (device.lastSeq ?? -1) + 1;
+  const gaps = rangesCount(device.missing);
+  const words =
+    gaps === 0 ? 'Nothing is missing.' : `${plural(gaps, 'pack')} not here yet: ${formatRanges(device.missing, 6)}`;
+  const heading = h(
+    'header',
+    { class: 'card-head' },
+    h('h2', null, 'Completeness'),
+    h('b', { class: 'share' }, formatShare(device.completeness)),
+  );
+  const received =
+    device.received === null
+      ? 'The store cannot tell how many packs it has.'
+      : `${formatCount(device.received)} of ${plural(made, 'pack')} stored.`;
+  return [heading, sequenceStrip(device), h('p', { class: 'muted' }, `${received} ${words}`)];
+}
+
+function fact(name: string, content: Child): HTMLElement {
+  return h(
+    'div',
+    { class: 'fact' },
+    h('span', { class: 'fact-name' }, name),
+    h('span', { class: 'fact-value' }, content),
+  );
+}
+
+/** The first digits, with all of them on hover. */
+function code(text: string | null): Child {
+  return text === null ? '–' : h('code', { title: text }, text.slice(0, 8));
+}

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { haveServers } from '../servers/ensure.js';
+import { accessibilityFaults, roles } from './accessibility.js';
+import { useConsole } from './console-bench.js';
+import { openTab } from './page.js';
+import { plantDevices } from './plant-devices.js';
+
+/** Each view, and what shows that it is there. */
+const views = [
+  ['overview', '#/', '.live-card canvas'],
+  ['devices', '#/devices', 'tr[data-key]'],
+  ['device', '#/devices/plant1/press-1', '.live-card canvas'],
+  ['charts', '#/charts?series=plant1/press-1/temperature-01&series=plant1/press-1/current-01', '.panel canvas'],
+  ['charts, none chosen', '#/charts', '.suggestions button'],
+  ['alerts', '#/alerts', 'tr[data-key]'],
+  ['no such device', '#/devices/plant1/nobody', '.placeholder'],
+  ['no such page', '#/nowhere', '.placeholder'],
+] as const;
+
+describe.skipIf(!(await haveServers('chromium')))('every view of the console', () => {
+  const console_ = useConsole(plantDevices(2), 60);
+
+  describe.each(views)('%s', (_name, hash, sign) => {
+    it.each(['light', 'dark'] as const)('has names, landmarks and contrast in %s', async (colorScheme) => {
+      await console_.plant.alert('press-1', { severity: 'critical' });
+      await console_.plant.alert('press-2', { severity: 'info' });
+      const { page, faults } = await openTab(console_.browser, console_.url, hash, { colorScheme });
+      await page.waitForSelector(sign);
+      expect(await accessibilityFaults(page)).toEqual([]);
+      const found = await roles(page);
+      for (const role of ['banner', 'navigation', 'main', 'heading', 'status', 'alert']) expect(found).toContain(role);
+      expect(faults).toEqual([]);
+    });
+
+    it.each([360, 768, 1440])('fits a width of %i', async (width) => {
+      const { page } = await openTab(console_.browser, console_.url, hash, { viewport: { width, height: 800 } });
+      await page.waitForSelector(sign);
+      const wide = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      expect(wide).toBe(0);
+    });
+  });
+
+  it('can be acted on by touch at 360 px: targets of 24 px or more', async () => {
+    const { page } = await openTab(console_.browser, console_.url, '#/', { viewport: { width: 360, height: 740 } });
+    await page.waitForSelector('.live-card canvas');
+    const small = await page.$$eval('button, nav a, input', (all) =>
+      all
+        .map((element) => ({ text: element.outerHTML.slice(0, 80), box: element.getBoundingClientRect() }))
+        .filter(({ box }) => box.width > 0 && (box.width < 24 || box.height < 24))
+        .map(({ text }) => text),
+    );
+    expect(small).toEqual([]);
+  });
+});
+
+describe.skipIf(!(await haveServers('chromium')))('the console of an empty plant', () => {
+  const console_ = useConsole([], 0);
+
+  it.each([
+    ['#/', 'No readings yet'],
+    ['#/devices', 'No device has announced itself'],
+    ['#/charts', 'Pick series to draw'],
+    ['#/alerts', 'No alerts yet'],
+  ])('%s says what to do', async (hash, words) => {
+    const { page, faults } = await openTab(console_.browser, console_.url, hash);
+    await page.waitForSelector(`text=${words}`);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    expect(faults).toEqual([]);
+  });
+
+  it('says why an answer cannot be shown', async () => {
+    const { page } = await openTab(console_.browser, console_.url, '#/alerts');
+    await page.route('**/api/v1/devices', (route) =>
+      route.fulfill({
+        status: 503,
+        contentType: 'application/problem+json',
+        body: '{"title":"What this needs is away"}',
+      }),
+    );
+    await page.reload();
+    await page.keyboard.type('gd');
+    await page.waitForSelector('text=What this needs is away');
+  });
+});
