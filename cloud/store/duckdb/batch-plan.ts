@@ -108,6 +108,12 @@ function noteNewest(series: SeriesEntry, { form, timeUs }: Point): boolean {
   const last = series.lastRawUs;
   series.lastRawUs = last === undefined ? timeUs : Math.max(last, timeUs);
   if (last === undefined || timeUs <= last) return false;
-  if (Number.isFinite(last)) series.intervalUs += (timeUs - last - series.intervalUs) / 8;
+  if (Number.isFinite(last)) noteInterval(series, timeUs - last);
   return true;
+}
+
+/** A slow average, in which one long gap counts as twice the usual. */
+function noteInterval(series: SeriesEntry, gapUs: number): void {
+  const usual = series.intervalUs;
+  series.intervalUs = usual === 0 ? gapUs : usual + (Math.min(gapUs, 2 * usual) - usual) / 8;
 }

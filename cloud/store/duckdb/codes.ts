@@ -28,7 +28,7 @@ export function qualityOf(flags: number): Quality {
 }
 
 /** The value as it was before compression. */
-export function restoreZero(value: number | null, flags: number, bit: number): number | undefined {
-  if (value === 0) return (flags & bit) === 0 ? 0 : -0;
-  return value ?? undefined;
+export function restoreZero(value: number, flags: number, bit: number): number {
+  if (value !== 0) return value;
+  return (flags & bit) === 0 ? 0 : -0;
 }

@@ -4,9 +4,13 @@ import { formOf, minusZero, qualityOf, restoreZero } from './codes.js';
 import type { Reader } from './reader.js';
 import type { SeriesDictionary, SeriesEntry } from './series-dictionary.js';
 
-/** The text goes behind a letter, because the library takes a byte order mark off the start of a string. */
-const selection = `p.series_id, p.time_us::DOUBLE, p.form, p.flags, p.value, 'x' || p.text, p.span_us::DOUBLE, p.count::DOUBLE,
-  p.min, p.max, p.first, p.last`;
+/**
+ * Nulls are slow to tell in the library's vectors, so the columns that every row needs have none: a value that is no
+ * number means a text, a span of 0 that it is no window. The text goes behind a letter, because the library takes a
+ * byte order mark off the start of a string.
+ */
+const selection = `p.series_id, p.time_us::DOUBLE, p.form, p.flags, coalesce(p.value, 'NaN'::DOUBLE), 'x' || p.text,
+  coalesce(p.span_us, 0)::DOUBLE, p.count::DOUBLE, p.min, p.max, p.first, p.last`;
 
 /**
  * Points in order of series, then time, in pages. Of points with one identity only the one that was written last,
@@ -95,24 +99,36 @@ function isSameSeries(a: StoredPoint, b: StoredPoint): boolean {
 }
 
 function readPoints(chunk: DuckDBDataChunk, series: SeriesDictionary): StoredPoint[] {
-  const columns = Array.from({ length: 12 }, (_value, i) => chunk.getColumnVector(i));
-  const number = (column: number, row: number) => columns[column]!.getItem(row) as number | null;
-  return Array.from({ length: chunk.rowCount }, (_value, row) => {
-    const { site, device, sensor } = series.get(number(0, row)!);
-    const flags = number(3, row)!;
-    const spanUs = number(6, row) ?? undefined;
-    const isWindow = spanUs !== undefined;
-    return {
-      ...{ site, device, sensor, form: formOf(number(2, row)!), timeUs: number(1, row)! },
-      value: restoreZero(number(4, row), flags, minusZero.value),
-      text: (columns[5]!.getItem(row) as string | null)?.slice(1),
-      quality: qualityOf(flags),
-      count: isWindow ? number(7, row)! : undefined,
-      min: isWindow ? restoreZero(number(8, row), flags, minusZero.min) : undefined,
-      max: isWindow ? restoreZero(number(9, row), flags, minusZero.max) : undefined,
-      first: isWindow ? restoreZero(number(10, row), flags, minusZero.first) : undefined,
-      last: isWindow ? restoreZero(number(11, row), flags, minusZero.last) : undefined,
-      spanUs,
-    };
-  });
+  const columns = Array.from({ length: 12 }, (_value, i) => chunk.getColumnVector(i)) as Columns;
+  const points: StoredPoint[] = [];
+  const rows = chunk.rowCount;
+  for (let row = 0; row < rows; row += 1) points.push(readPoint(columns, row, series));
+  return points;
+}
+
+type Columns = readonly { getItem(row: number): number | string | null }[];
+
+function readPoint(columns: Columns, row: number, series: SeriesDictionary): StoredPoint {
+  const number = (column: number) => columns[column]!.getItem(row) as number;
+  const { site, device, sensor } = series.get(number(0));
+  const flags = number(3);
+  const value = number(4);
+  const isText = Number.isNaN(value);
+  const isWindow = number(6) > 0;
+  return {
+    site,
+    device,
+    sensor,
+    form: formOf(number(2)),
+    timeUs: number(1),
+    value: isText ? undefined : restoreZero(value, flags, minusZero.value),
+    text: isText ? (columns[5]!.getItem(row) as string).slice(1) : undefined,
+    quality: qualityOf(flags),
+    count: isWindow ? number(7) : undefined,
+    min: isWindow ? restoreZero(number(8), flags, minusZero.min) : undefined,
+    max: isWindow ? restoreZero(number(9), flags, minusZero.max) : undefined,
+    first: isWindow ? restoreZero(number(10), flags, minusZero.first) : undefined,
+    last: isWindow ? restoreZero(number(11), flags, minusZero.last) : undefined,
+    spanUs: isWindow ? number(6) : undefined,
+  };
 }

@@ -12,10 +12,10 @@ export class Reader {
 
   constructor(readonly connection: DuckDBConnection) {}
 
-  /** The whole result. The statement is kept for the next call with the same text. */
+  /** The whole result. A statement with parameters is kept for the next call with the same text. */
   async query(sql: string, parameters: readonly Parameter[] = []): Promise<DuckDBDataChunk[]> {
-    const statement = await this.bound(sql, parameters);
-    const result = await this.run(() => statement.run());
+    const statement = parameters.length > 0 ? await this.bound(sql, parameters) : undefined;
+    const result = await this.run(() => statement?.run() ?? this.connection.run(sql));
     return Array.from({ length: result.chunkCount }, (_value, i) => result.getChunk(i));
   }
 
