@@ -2,10 +2,12 @@ import { expect, it, onTestFinished } from 'vitest';
 import { freePorts } from '../servers/free-port.js';
 import { waitFor } from '../servers/wait-for.js';
 import { faultless, readingsStored, startFieldline, startSimulation, verifyJournal } from '../support/fieldline.js';
+import { showLogsOnFailure } from '../support/show-logs.js';
 import { tempDir } from '../support/temp-dir.js';
 
 it('the embedded process is killed in the middle of 5,000 readings/s: nothing lost, doubled or changed', async () => {
   const folder = await tempDir();
+  showLogsOnFailure(folder);
   const [httpPort, mqttPort] = (await freePorts(2)) as [number, number];
   const data = `${folder}/data`;
   const args = [

@@ -43,7 +43,14 @@ export function matching(filter: SeriesFilter): Flux {
 
 /** A predicate over `r`: one of the filters matches. */
 export function matchingAny(filters: readonly SeriesFilter[]): Flux {
-  return filters.length === 0 ? 'false' : filters.map((filter) => `(${matching(filter)})`).join(' or ');
+  return filters.length === 0 ? 'false' : anyOf(filters.map((filter) => `(${matching(filter)})`));
+}
+
+/** As a balanced tree: a chain of a few hundred is "nested too deep" for the compiler of Flux. */
+function anyOf(terms: readonly string[]): Flux {
+  if (terms.length === 1) return terms[0]!;
+  const middle = terms.length >> 1;
+  return `(${anyOf(terms.slice(0, middle))} or ${anyOf(terms.slice(middle))})`;
 }
 
 /** `from(bucket) |> range |> filter`, with further terms of the predicate. */
