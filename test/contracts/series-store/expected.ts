@@ -90,7 +90,8 @@ export function expectSameRollups(stored: readonly StoredRollup[], expected: rea
   });
   expect(stored.map(exact)).toEqual(expected.map(exact));
   expected.forEach(({ sum, magnitude }, i) => {
-    expect(Math.abs(stored[i]!.sum - sum)).toBeLessThanOrEqual(1e-12 * magnitude);
+    // A mean of subnormal numbers has lost their last bits.
+    expect(Math.abs(stored[i]!.sum - sum)).toBeLessThanOrEqual(1e-12 * magnitude + 1e-300);
   });
 }
 
