@@ -9,10 +9,25 @@ export interface ConnectionOptions {
   readonly clientId: string;
   readonly keepaliveSeconds: number;
   readonly connectTimeoutMs: number;
+  /** For `mqtts://`: the PEM of the authority that signed the gateway's certificate; default those of the system. */
+  readonly ca?: string | Uint8Array;
   /** Published by the gateway when the connection is lost. */
   readonly will: { readonly topic: string; readonly payload: Uint8Array };
   readonly onMessage: (topic: string, payload: Uint8Array) => void;
+  /** Monotonic milliseconds, to tell how long the line has been silent. */
+  readonly nowMs: () => number;
+  /** Gives up an opening that takes too long for whoever wants to stop. */
+  readonly signal: AbortSignal;
 }
+
+/** A publish that waits for its PUBACK. */
+interface Waiting {
+  messageId: number;
+  readonly fail: (reason: string) => void;
+}
+
+/** mqtt.js would end a connection whose PINGRESP is late, and a gateway that holds PUBACKs may be late for minutes. */
+const noTimer = { set: () => 0, clear: () => undefined } as never;
 
 /**
  * One MQTT 3.1.1 connection, from its CONNACK to its end; it never reconnects. mqtt.js would send what it holds again by
@@ -21,17 +36,28 @@ export interface ConnectionOptions {
 export class Connection {
   /** Resolves with the reason when the connection has ended, whoever ended it. */
   readonly closed: Promise<string>;
-  private isClosed = false;
-  private lastError: string | undefined;
+  #isClosed = false;
+  #reason: string | undefined;
+  readonly #waiting = new Set<Waiting>();
+  #receivedMs: number;
+  #sentMs: number;
 
-  private constructor(private readonly client: MqttClient) {
-    client.on('error', (error) => (this.lastError = error.message));
+  private constructor(
+    private readonly client: MqttClient,
+    nowMs: () => number,
+  ) {
+    this.#receivedMs = this.#sentMs = nowMs();
+    client.on('error', (error) => (this.#reason ??= error.message));
+    client.on('packetreceive', () => (this.#receivedMs = nowMs()));
+    client.on('packetsend', () => (this.#sentMs = nowMs()));
     this.closed = new Promise((resolve) => {
       client.once('close', () => {
-        this.isClosed = true;
-        resolve(this.lastError ?? 'the gateway closed the connection');
-        // Fails what is still unacknowledged; nothing of it may leave on another connection.
+        this.#isClosed = true;
+        this.#reason ??= 'the gateway closed the connection';
+        for (const { fail } of this.#waiting) fail(this.#reason);
+        // Forgets what it holds; nothing of it may leave on another connection.
         client.end(true);
+        resolve(this.#reason);
       });
     });
   }
@@ -42,6 +68,7 @@ export class Connection {
     const client = mqtt.connect(url, {
       username,
       ...(password !== undefined && { password }),
+      ...(options.ca !== undefined && { ca: Buffer.from(options.ca) }),
       clientId,
       protocolVersion: 4,
       clean: true,
@@ -49,27 +76,57 @@ export class Connection {
       resubscribe: false,
       queueQoSZero: false,
       keepalive: options.keepaliveSeconds,
+      timerVariant: noTimer,
       connectTimeout: options.connectTimeoutMs,
       will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: false },
     });
-    const connection = new Connection(client);
+    const connection = new Connection(client, options.nowMs);
     client.on('message', (topic, payload) => onMessage(topic, payload));
+    const giveUp = () => connection.cut('stopped');
+    options.signal.addEventListener('abort', giveUp);
     return new Promise((resolve, reject) => {
-      client.once('connect', () => resolve(connection));
+      client.once('connect', () => {
+        options.signal.removeEventListener('abort', giveUp);
+        resolve(connection);
+      });
       void connection.closed.then((reason) => reject(new RetryableError(codeOf(reason), `${url}: ${reason}`)));
     });
   }
 
-  /** Resolves with the PUBACK. Throws RetryableError `unavailable` when the connection ends before it came. */
+  /** Publishes that wait for their PUBACK. */
+  get unacknowledged(): number {
+    return this.#waiting.size;
+  }
+
+  /** When something last came, in monotonic milliseconds. */
+  get receivedMs(): number {
+    return this.#receivedMs;
+  }
+
+  get sentMs(): number {
+    return this.#sentMs;
+  }
+
+  /** Resolves with the PUBACK, however long it takes. Throws RetryableError `unavailable` when the connection ends first. */
   publish(topic: string, payload: Uint8Array): Promise<void> {
-    if (this.isClosed) return Promise.reject(new RetryableError('unavailable', 'the connection has ended'));
     return new Promise((resolve, reject) => {
+      if (this.#isClosed) {
+        reject(new RetryableError('unavailable', 'the connection has ended'));
+        return;
+      }
+      const waiting: Waiting = {
+        messageId: 0,
+        fail: (reason) => {
+          if (this.#waiting.delete(waiting)) reject(new RetryableError('unavailable', reason));
+        },
+      };
+      this.#waiting.add(waiting);
+      // mqtt.js also calls back for what it gives up: only a call without an error, before the end, is a PUBACK.
       this.client.publish(topic, payload as Buffer, { qos: 1 }, (error) => {
-        // After the end, mqtt.js answers every publish that it still held: none of these answers is a PUBACK.
-        if (error || this.isClosed)
-          reject(new RetryableError('unavailable', error ? messageOf(error) : 'the connection has ended'));
-        else resolve();
+        if (error) waiting.fail(messageOf(error));
+        else if (this.#waiting.delete(waiting)) resolve();
       });
+      waiting.messageId = this.client.getLastMessageId();
     });
   }
 
@@ -79,15 +136,23 @@ export class Connection {
     });
   }
 
+  ping(): void {
+    if (!this.#isClosed) this.client.sendPing();
+  }
+
   /** Ends politely, so that the gateway publishes no will; resolves when the connection is gone. */
   async end(): Promise<void> {
-    if (!this.isClosed) this.client.end();
+    // Otherwise mqtt.js sends no DISCONNECT before the last PUBACK, and that may take an outage.
+    for (const { messageId } of this.#waiting) this.client.removeOutgoingMessage(messageId);
+    if (!this.#isClosed) this.client.end();
     await this.closed;
   }
 
   /** Ends at once: the gateway publishes the will. */
-  cut(): void {
-    this.client.end(true);
+  cut(reason?: string): void {
+    this.#reason ??= reason;
+    // Not `end(true)`, which does nothing once `end()` waits.
+    this.client.stream.destroy();
   }
 }
 

@@ -1,25 +1,27 @@
-import { observe } from '#core/runtime/metrics.js';
 import type { Registry } from 'prom-client';
-import type { Birth, DeviceState, Heartbeat } from '#core/contract/device-events.js';
-import { mqttTopic, parseMqttTopic } from '#core/contract/mqtt-topics.js';
+import { mqttTopic } from '#core/contract/mqtt-topics.js';
 import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { messageOf } from '#core/runtime/errors.js';
 import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
+import { observe } from '#core/runtime/metrics.js';
 import { retryDelays } from '#core/runtime/retry.js';
 import type { DeviceCatalogue } from '../device-catalogue.js';
 import type { Outbox } from '../outbox/outbox.js';
-import { obey } from './commands.js';
 import { Connection } from './connection.js';
-import { Pump } from './pump.js';
+import { encodeMessage, Link } from './link.js';
+import { reachHost } from './liveness.js';
 
 export interface MqttUplinkOptions {
   readonly device: DeviceId;
   readonly url: string;
   /** Default `<site>/<device>`. */
   readonly username?: string;
-  readonly password?: string | undefined;
+  /** A function is asked before each connection. */
+  readonly password?: string | (() => string | Promise<string>) | undefined;
+  /** For `mqtts://`: the PEM of the authority to trust; default those of the system. */
+  readonly ca?: string | Uint8Array;
   /** Started before the uplink, stopped after it. */
   readonly outbox: Outbox;
   readonly catalogue: Pick<DeviceCatalogue, 'versions' | 'onChange'>;
@@ -29,16 +31,20 @@ export interface MqttUplinkOptions {
   /** Yields [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
-  readonly registry: Registry;
+  readonly registry?: Registry;
+  /** Packs on the wire at once, at most; half of it for a backlog. */
   readonly inFlight?: number;
   readonly heartbeatMs?: number;
   readonly backlogPacksPerSecond?: number;
   readonly keepaliveSeconds?: number;
+  /** How long the gateway may say nothing while PUBACKs are due, as long as it can be reached. */
+  readonly maxSilenceMs?: number;
   readonly connectTimeoutMs?: number;
   readonly reconnect?: { readonly firstMs: number; readonly maxMs: number };
 }
 
 export interface UplinkStatus {
+  /** From the birth's PUBACK to the end of the connection. */
   readonly connected: boolean;
   /** Why not; undefined while connected, and before the first try ended. */
   readonly lastError: string | undefined;
@@ -47,198 +53,148 @@ export interface UplinkStatus {
   readonly connections: number;
 }
 
-/** What lives from one CONNACK to the end of that connection. */
-interface Link {
-  readonly connection: Connection;
-  readonly pump: Pump;
-}
+const defaults = {
+  inFlight: 16,
+  heartbeatMs: 10_000,
+  backlogPacksPerSecond: 500,
+  keepaliveSeconds: 30,
+  maxSilenceMs: 900_000,
+  connectTimeoutMs: 10_000,
+  reconnect: { firstMs: 500, maxMs: 30_000 },
+} as const;
 
 /** A connection that stood for so long was a good one: the next loss begins with short delays again. */
 const goodAfterMs = 10_000;
+/** Steps of waiting for the outbox to run dry when it stops. */
+const dryStepMs = 10;
 
 /**
  * Carries packs from the outbox to the gateway over MQTT, QoS 1, for as long as it runs. On every connection the birth
  * goes first, then alerts, live packs and the backlog; a heartbeat tells the last number, so that a lost tail is visible.
  */
 export class MqttUplink implements Part {
-  private readonly session: string;
-  private readonly stopping = new AbortController();
-  private running: Promise<void> | undefined;
-  private link: Link | undefined;
-  private lastError: string | undefined;
-  private lastAckUs: number | undefined;
-  private connections = 0;
+  readonly #options: MqttUplinkOptions & typeof defaults;
+  #stopping = new AbortController();
+  #running: Promise<void> | undefined;
+  /** From the CONNACK on; `#connected` from the birth on. */
+  #link: Link | undefined;
+  #connected = false;
+  #lastError: string | undefined;
+  #lastAckUs: number | undefined;
+  #connections = 0;
 
-  constructor(private readonly options: MqttUplinkOptions) {
-    const { random, registry } = options;
-    this.session = Array.from({ length: 16 }, () => Math.floor(random() * 16).toString(16)).join('');
-    observe(registry, 'fieldline_edge_uplink_connected', '1 while the gateway is connected', () =>
-      Number(this.link !== undefined),
-    );
-    observe(
-      registry,
-      'fieldline_edge_uplink_in_flight',
-      'Packs sent and not acknowledged',
-      () => this.link?.pump.inFlight ?? 0,
-    );
-    observe(registry, 'fieldline_edge_uplink_connections', 'Connections since the start', () => this.connections);
+  constructor(options: MqttUplinkOptions) {
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    this.#options = { ...defaults, ...(given as unknown as MqttUplinkOptions & typeof defaults) };
+    if (options.registry) this.#observe(options.registry);
   }
 
   /** Resolves at once: a gateway that is away, for hours even, holds nobody up. */
   start(): Promise<void> {
-    this.running ??= this.run();
+    if (this.#running) return Promise.resolve();
+    this.#stopping = new AbortController();
+    this.#running = this.#run(this.#stopping.signal);
     return Promise.resolve();
   }
 
-  /** Sends what is pending for a part of the time, says goodbye, and closes. */
+  /** Sends what is pending for half of the time, says goodbye, and closes. */
   async stop(deadlineMs: number): Promise<void> {
-    const { clock, outbox } = this.options;
-    const endMs = clock.monotonicMs() + deadlineMs * 0.7;
-    while (this.link && outbox.status().pendingPacks > 0 && clock.monotonicMs() < endMs) await clock.sleep(10);
-    const link = this.link;
-    if (link) {
-      const goodbye = this.publishState(link.connection, { type: 'offline', session: this.session });
-      await Promise.race([goodbye.catch(() => undefined), clock.sleep(deadlineMs * 0.15)]);
-      this.stopping.abort();
-      await Promise.race([link.connection.end(), clock.sleep(deadlineMs * 0.15)]);
-      link.connection.cut();
+    const { clock, outbox } = this.#options;
+    const endMs = clock.monotonicMs() + deadlineMs / 2;
+    while (this.#connected && outbox.status().pendingPacks > 0 && clock.monotonicMs() < endMs) {
+      await clock.sleep(dryStepMs);
     }
-    this.stopping.abort();
-    await this.running;
+    this.#stopping.abort();
+    await this.#link?.goodbye(deadlineMs / 4);
+    await this.#running;
+    this.#running = undefined;
   }
 
   status(): UplinkStatus {
-    const { lastError, lastAckUs, connections, link } = this;
-    return { connected: link !== undefined, lastError, inFlight: link?.pump.inFlight ?? 0, lastAckUs, connections };
+    return {
+      connected: this.#connected,
+      lastError: this.#lastError,
+      inFlight: this.#link?.inFlight ?? 0,
+      lastAckUs: this.#lastAckUs,
+      connections: this.#connections,
+    };
   }
 
-  private async run(): Promise<void> {
-    const { clock, random, logger, reconnect = { firstMs: 500, maxMs: 30_000 } } = this.options;
-    const { signal } = this.stopping;
-    let delays = retryDelays({ ...reconnect, jitter: 0.5 }, random);
-    while (!signal.aborted) {
+  async #run(stopping: AbortSignal): Promise<void> {
+    const { clock, random, logger, reconnect } = this.#options;
+    const freshDelays = () => retryDelays({ ...reconnect, jitter: 0.5 }, random);
+    let delays = freshDelays();
+    while (!stopping.aborted) {
       const startMs = clock.monotonicMs();
-      const reason = await this.connectOnce().catch(messageOf);
-      if (signal.aborted) return;
+      const reason = await this.#connectOnce(stopping).catch(messageOf);
+      if (stopping.aborted) return;
       // The same trouble again and again is one log line.
-      if (reason !== this.lastError)
-        logger.warn({ device: deviceKey(this.options.device), reason }, 'not connected to the gateway; trying again');
-      this.lastError = reason;
-      if (clock.monotonicMs() - startMs > goodAfterMs) delays = retryDelays({ ...reconnect, jitter: 0.5 }, random);
-      await clock.sleep(delays.next().value, signal);
+      if (reason !== this.#lastError) logger.warn({ reason }, 'uplink: not connected to the gateway; trying again');
+      this.#lastError = reason;
+      if (clock.monotonicMs() - startMs > goodAfterMs) delays = freshDelays();
+      await clock.sleep(delays.next().value, stopping);
     }
   }
 
   /** Resolves with the reason when the connection has ended. */
-  private async connectOnce(): Promise<string> {
-    const { device, url, username, password, keepaliveSeconds = 30, connectTimeoutMs = 10_000, logger } = this.options;
-    const connection = await Connection.open({
-      url,
-      username: username ?? deviceKey(device),
-      password,
+  async #connectOnce(stopping: AbortSignal): Promise<string> {
+    const session = this.#newSession();
+    const connection = await this.#open(session, stopping);
+    try {
+      if (stopping.aborted) return 'stopped';
+      this.#link = this.#openLink(connection, session);
+      return await this.#link.run(() => this.#noteConnected());
+    } finally {
+      this.#link = undefined;
+      this.#connected = false;
+      connection.cut();
+    }
+  }
+
+  async #open(session: string, signal: AbortSignal): Promise<Connection> {
+    const { device, username = deviceKey(device), password, clock, ...options } = this.#options;
+    return Connection.open({
+      url: options.url,
+      username,
+      password: typeof password === 'function' ? await password() : password,
+      ca: options.ca,
       clientId: deviceKey(device),
-      keepaliveSeconds,
-      connectTimeoutMs,
-      will: { topic: mqttTopic(device, 'state'), payload: encode({ type: 'offline', session: this.session }) },
-      onMessage: (topic, payload) => void this.command(topic, payload),
-    });
-    const ended = new AbortController();
-    void connection.closed.then(() => ended.abort());
-    if (this.stopping.signal.aborted) connection.cut();
-    try {
-      await this.serve(connection, ended.signal);
-      return await connection.closed;
-    } catch (error) {
-      logger.warn({ device: deviceKey(device), error: messageOf(error) }, 'the connection is given up');
-      connection.cut();
-      throw error;
-    } finally {
-      this.link?.pump.end();
-      this.link = undefined;
-    }
-  }
-
-  private async serve(connection: Connection, ended: AbortSignal): Promise<void> {
-    const { catalogue, device, outbox } = this.options;
-    await connection.subscribe(mqttTopic(device, 'command', '+'));
-    await this.announce(connection);
-    // Everything pending may have been lost with the last connection; what comes from now on is live.
-    outbox.rewind();
-    const failed = new AbortController();
-    const pump = this.openPump(connection, (error) => {
-      failed.abort(error);
-      connection.cut();
-    });
-    this.link = { connection, pump };
-    this.connections += 1;
-    this.lastError = undefined;
-    const offAppend = outbox.onAppend(() => pump.kick());
-    const offChange = catalogue.onChange(() => void this.announce(connection).catch(() => undefined));
-    pump.kick();
-    try {
-      await this.beat(connection, ended);
-      if (failed.signal.aborted) throw failed.signal.reason;
-    } finally {
-      offAppend();
-      offChange();
-    }
-  }
-
-  private openPump(connection: Connection, onError: (error: unknown) => void): Pump {
-    const { clock, device, outbox, inFlight = 16, backlogPacksPerSecond = 500 } = this.options;
-    return new Pump({
-      outbox,
-      inFlight,
-      backlogPacksPerSecond,
-      clock,
-      publish: (topic, payload) => connection.publish(mqttTopic(device, topic), payload),
-      onAcknowledged: () => (this.lastAckUs = clock.nowUs()),
-      onError,
+      keepaliveSeconds: options.keepaliveSeconds,
+      connectTimeoutMs: options.connectTimeoutMs,
+      will: { topic: mqttTopic(device, 'state'), payload: encodeMessage({ type: 'offline', session }) },
+      onMessage: (topic, payload) => void this.#link?.command(topic, payload),
+      nowMs: () => clock.monotonicMs(),
+      signal,
     });
   }
 
-  /** A heartbeat at every interval until the connection ends. */
-  private async beat(connection: Connection, ended: AbortSignal): Promise<void> {
-    const { clock, heartbeatMs = 10_000, outbox } = this.options;
-    while (!ended.aborted) {
-      await clock.sleep(heartbeatMs, ended);
-      if (ended.aborted) return;
-      const { bytes, pendingPacks } = outbox.status();
-      const heartbeat: Heartbeat = { type: 'heartbeat', ...this.outboxState(), pending: pendingPacks, bytes };
-      void this.publishState(connection, heartbeat).catch(() => undefined);
-    }
-  }
-
-  /** One birth for each catalogue that a pack in the outbox may name; the current one last. */
-  private async announce(connection: Connection): Promise<void> {
-    const { catalogue, version } = this.options;
-    const births = catalogue.versions.map((known): Birth => {
-      return { type: 'birth', ...this.outboxState(), catalogueHash: known.hash, catalogue: known.catalogue, version };
+  #openLink(connection: Connection, session: string): Link {
+    const { clock, keepaliveSeconds, maxSilenceMs, connectTimeoutMs, url } = this.#options;
+    const reach = () => reachHost(url, connectTimeoutMs);
+    return new Link({
+      ...this.#options,
+      connection,
+      session,
+      liveness: { clock, keepaliveSeconds, maxSilenceMs, reach },
+      onAcknowledged: () => (this.#lastAckUs = clock.nowUs()),
     });
-    await Promise.all(births.map((birth) => this.publishState(connection, birth)));
   }
 
-  private outboxState() {
-    const { clock, outbox } = this.options;
-    const { lastSeq, oldestHeld } = outbox.status();
-    return { session: this.session, epoch: outbox.epoch, lastSeq, oldestHeld, timeUs: clock.nowUs() };
+  #noteConnected(): void {
+    this.#connected = true;
+    this.#connections += 1;
+    this.#lastError = undefined;
+    this.#options.logger.info({ connections: this.#connections }, 'uplink: connected');
   }
 
-  private publishState(connection: Connection, state: DeviceState): Promise<void> {
-    return connection.publish(mqttTopic(this.options.device, 'state'), encode(state));
+  #newSession(): string {
+    return Array.from({ length: 16 }, () => Math.floor(this.#options.random() * 16).toString(16)).join('');
   }
 
-  private async command(topic: string, payload: Uint8Array): Promise<void> {
-    const { device, outbox, logger } = this.options;
-    const parsed = parseMqttTopic(topic);
-    if (parsed?.kind !== 'command' || parsed.id === undefined) return;
-    const result = await obey(payload, outbox);
-    logger.info({ device: deviceKey(device), id: parsed.id, result }, 'command');
-    this.link?.pump.kick();
-    await this.link?.connection.publish(mqttTopic(device, 'result', parsed.id), encode(result)).catch(() => undefined);
+  #observe(registry: Registry): void {
+    const name = 'fieldline_edge_uplink';
+    observe(registry, `${name}_connected`, '1 while the gateway is connected', () => Number(this.#connected));
+    observe(registry, `${name}_in_flight`, 'Packs sent and not acknowledged', () => this.#link?.inFlight ?? 0);
+    observe(registry, `${name}_connections`, 'Connections since the start', () => this.#connections);
   }
-}
-
-function encode(message: object): Uint8Array {
-  return Buffer.from(JSON.stringify(message));
 }

@@ -1,0 +1,135 @@
+import type { Birth, DeviceState, Heartbeat } from '#core/contract/device-events.js';
+import { mqttTopic, parseMqttTopic } from '#core/contract/mqtt-topics.js';
+import type { DeviceId } from '#core/contract/names.js';
+import type { Clock } from '#core/runtime/clock.js';
+import type { Logger } from '#core/runtime/logger.js';
+import type { DeviceCatalogue } from '../device-catalogue.js';
+import type { Outbox } from '../outbox/outbox.js';
+import { obey } from './commands.js';
+import type { Connection } from './connection.js';
+import { beat } from './heartbeat.js';
+import { watchLine, type LivenessOptions } from './liveness.js';
+import { Pump } from './pump.js';
+
+export interface LinkOptions {
+  readonly connection: Connection;
+  /** 16 hex digits, another for each connection: a will that comes late must not be taken for the newer one's. */
+  readonly session: string;
+  readonly device: DeviceId;
+  readonly outbox: Outbox;
+  readonly catalogue: Pick<DeviceCatalogue, 'versions' | 'onChange'>;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly inFlight: number;
+  readonly backlogPacksPerSecond: number;
+  readonly heartbeatMs: number;
+  readonly liveness: LivenessOptions;
+  readonly onAcknowledged: () => void;
+}
+
+/** What the device does on one connection, from the CONNACK to its end. */
+export class Link {
+  readonly #pump: Pump;
+
+  constructor(private readonly options: LinkOptions) {
+    const { outbox, inFlight, backlogPacksPerSecond, clock, connection, device, onAcknowledged } = options;
+    this.#pump = new Pump({
+      outbox,
+      inFlight,
+      backlogPacksPerSecond,
+      clock,
+      publish: (topic, payload) => connection.publish(mqttTopic(device, topic), payload),
+      onAcknowledged,
+      onError: (error) => connection.cut(`the outbox failed: ${String(error)}`),
+    });
+  }
+
+  get inFlight(): number {
+    return this.#pump.inFlight;
+  }
+
+  /**
+   * Subscribes, says the birth, and then sends until the connection ends; `onReady` is called in between. Resolves with
+   * the reason of the end. Throws RetryableError if it ended before the birth was taken.
+   */
+  async run(onReady: () => void): Promise<string> {
+    const { connection, outbox, device, catalogue, heartbeatMs, clock, liveness } = this.options;
+    const ended = new AbortController();
+    void connection.closed.then(() => ended.abort());
+    void watchLine(connection, ended.signal, liveness).then((reason) => reason && connection.cut(reason));
+    await connection.subscribe(mqttTopic(device, 'command', '+'));
+    const offChange = catalogue.onChange(() => void this.#announce().catch(() => undefined));
+    const offAppend = outbox.onAppend(() => this.#pump.kick());
+    try {
+      await this.#announce();
+      // Everything pending may have been lost with the last connection; what comes from now on is live.
+      outbox.rewind();
+      onReady();
+      this.#pump.kick();
+      const send = () => this.#heartbeat();
+      await beat(ended.signal, { clock, intervalMs: heartbeatMs, status: () => outbox.status(), send });
+      return await connection.closed;
+    } finally {
+      offChange();
+      offAppend();
+      this.#pump.end();
+      // What is appended from now on was never offered.
+      outbox.rewind();
+    }
+  }
+
+  /** Answers one command on the topic of its id. */
+  async command(topic: string, payload: Uint8Array): Promise<void> {
+    const { device, outbox, connection, logger } = this.options;
+    const parsed = parseMqttTopic(topic);
+    if (parsed?.kind !== 'command' || parsed.id === undefined) return;
+    const result = await obey(payload, outbox);
+    logger.info({ id: parsed.id, result }, 'uplink: command');
+    this.#pump.kick();
+    await connection.publish(mqttTopic(device, 'result', parsed.id), encodeMessage(result)).catch(() => undefined);
+  }
+
+  /** Tells the gateway that this session ends, and closes. Each step takes at most half of the time. */
+  async goodbye(deadlineMs: number): Promise<void> {
+    const { connection, session, clock } = this.options;
+    const over = new AbortController();
+    this.#pump.end();
+    const offline = this.#state({ type: 'offline', session }).catch(() => undefined);
+    await Promise.race([offline, clock.sleep(deadlineMs / 2, over.signal)]);
+    await Promise.race([connection.end(), clock.sleep(deadlineMs / 2, over.signal)]);
+    over.abort();
+    connection.cut();
+    await connection.closed;
+  }
+
+  /** One birth for each catalogue that a pack in the outbox may name; the current one last. */
+  async #announce(): Promise<void> {
+    const { catalogue, version } = this.options;
+    const births = catalogue.versions.map((known): Birth => {
+      return { type: 'birth', ...this.#numbers(), catalogueHash: known.hash, catalogue: known.catalogue, version };
+    });
+    await Promise.all(births.map((birth) => this.#state(birth)));
+  }
+
+  #heartbeat(): Promise<void> {
+    const { bytes, pendingPacks: pending } = this.options.outbox.status();
+    const heartbeat: Heartbeat = { type: 'heartbeat', ...this.#numbers(), pending, bytes: Math.round(bytes) };
+    return this.#state(heartbeat);
+  }
+
+  #numbers() {
+    const { clock, outbox, session } = this.options;
+    const { lastSeq, oldestHeld } = outbox.status();
+    return { session, epoch: outbox.epoch, lastSeq, oldestHeld, timeUs: clock.nowUs() };
+  }
+
+  #state(state: DeviceState): Promise<void> {
+    const { connection, device } = this.options;
+    return connection.publish(mqttTopic(device, 'state'), encodeMessage(state));
+  }
+}
+
+export function encodeMessage(message: object): Uint8Array {
+  return Buffer.from(JSON.stringify(message));
+}
