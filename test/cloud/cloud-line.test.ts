@@ -6,8 +6,7 @@ import { logTopics } from '../../core/contract/log-topics.js';
 import { minuteUs } from '../../core/contract/time.js';
 import { openLog } from '../../core/log/open-log.js';
 import { systemClock } from '../../core/runtime/clock.js';
-import type { ConfigError } from '../../core/runtime/config.js';
-import { parseConfig } from '../../core/runtime/config.js';
+import { parseConfig, type ConfigError } from '../../core/runtime/config.js';
 import { startAll, stopAll } from '../../core/runtime/lifecycle.js';
 import { silentLogger } from '../../core/runtime/logger.js';
 import { rawPoint } from '../support/packs.js';
@@ -84,6 +83,24 @@ describe('the configuration', () => {
       rollups: { enabled: true, everyMs: 1000 },
       ops: { host: '127.0.0.1', port: 9090 },
     });
+  });
+
+  test('the cluster needs its servers named, and its secrets readable', () => {
+    const base = { data: { file: join }, clock: systemClock, logger: silentLogger, registry: new Registry() };
+    const bare = config('');
+    const fatal = (message: RegExp) =>
+      expect.objectContaining({
+        name: 'FatalError',
+        code: 'bad-config',
+        message: expect.stringMatching(message) as string,
+      });
+    expect(() => openLog('cluster', bare.log, base)).toThrow(fatal(/log\.kafka\.brokers/));
+    expect(() => openStore('cluster', bare.store, base)).toThrow(fatal(/store\.influx/));
+    const { store } = config('store: { influx: { url: "http://127.0.0.1:8086", org: o } }');
+    expect(() => openStore('cluster', store, base)).toThrow(fatal(/FIELDLINE_INFLUX_TOKEN/));
+    const sasl = 'sasl: { username: u, passwordFile: /nowhere/password }';
+    const { log } = config(`log: { kafka: { brokers: ["k:9092"], ${sasl} } }`);
+    expect(() => openLog('cluster', log, base)).toThrow(fatal(/cannot read \/nowhere\/password/));
   });
 
   test('all faults are told together, with their places', () => {
