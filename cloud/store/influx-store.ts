@@ -59,6 +59,9 @@ export interface InfluxStoreOptions {
   /** How long a write is tried again before it throws `unavailable`, and how long a read is, in milliseconds. */
   readonly writeWithinMs?: number;
   readonly readWithinMs?: number;
+  /** How long one request may take, in milliseconds: a server that is frozen answers nothing and closes nothing. */
+  readonly writeTimeoutMs?: number;
+  readonly queryTimeoutMs?: number;
 }
 
 /** The series store of the cluster: InfluxDB 2. Its tasks roll up; this code repairs what they cannot see. */

@@ -75,9 +75,12 @@ export class BatchWriter {
     const { marks, clock, tasks } = this.options;
     const nowUs = clock.nowUs();
     for (const { series, entry, bucketUs, surely } of touched) {
-      const { tier } = entry;
+      const { tier, form } = entry;
       const dueUs = bucketUs + tier.widthUs + tier.task.offsetUs - lateMarginUs;
-      if (surely || !tasks || dueUs <= nowUs) marks.add(tier, series, bucketUs);
+      // Where two forms may share a bucket, only the store can tell which was first and which last.
+      const mixed = series.enteredAs !== form;
+      series.enteredAs = form;
+      if (surely || mixed || !tasks || dueUs <= nowUs) marks.add(tier, series, bucketUs);
     }
     await marks.save();
   }

@@ -86,7 +86,7 @@ export class ExpiredMerger {
     const rows = await patience.run(withinMs, () =>
       client.collect(flux, (row) => {
         const key = sealedKey(row.get('sensor')!, row.get('form')!, rowTimeUs(row));
-        return [key, { parts: readParts(row), applied: row.get('applied') ?? '' }] as const;
+        return [key, { parts: readParts(row, tier.widthUs - 1), applied: row.get('applied') ?? '' }] as const;
       }),
     );
     return new Map(rows);

@@ -7,12 +7,10 @@ export const fieldTypes = {
   max: 'float',
   first: 'float',
   last: 'float',
-  /** Of a rollup: what its sum is divided by; for raw and window the count. */
-  weight: 'float',
   count: 'integer',
   /** The width of a window in microseconds. */
   spanUs: 'integer',
-  /** Of a rollup: the stamps of the points behind `first` and `last`, so that two parts of a bucket can be merged. */
+  /** Of a rollup that the store computed: the stamps behind `first` and `last`, so that parts of a bucket can be merged. */
   firstUs: 'integer',
   lastUs: 'integer',
   quality: 'string',

@@ -3,7 +3,7 @@ import { Bits } from './bits.js';
 import { parseTimeUs, quoted } from './flux.js';
 import type { FluxRow } from './influx-client.js';
 import { Mutex } from './mutex.js';
-import type { StateStore } from './state-store.js';
+import { stateTimeUs, type StateStore } from './state-store.js';
 import { linePrefix } from './tag-set.js';
 
 /** The dirty buckets of one series in one block; the series `* * *` stands for all. */
@@ -13,13 +13,19 @@ export interface MarkRow extends SeriesId {
   readonly bits: Bits;
 }
 
-/** After so many saved rows, a store without any mark is emptied: rows of cleared marks would pile up for ever. */
+/** After so many saved rows, a store without any mark begins a new generation: rows of cleared marks would pile up. */
 const maxStaleRows = 20_000;
 
-/** The durable side of the dirty marks: one point for each series and block, replaced in place. */
+/**
+ * The durable side of the dirty marks: one point for each series and block, replaced in place.
+ *
+ * What InfluxDB deletes and is written again at once may stay invisible, so nothing that is ever written again is
+ * deleted: a new generation has another tag, and only then does the old one go.
+ */
 export class MarkStore {
   private readonly turns = new Mutex();
   private readonly marked = new Set<string>();
+  private generation = 0;
   private savedRows = 0;
 
   constructor(
@@ -30,7 +36,11 @@ export class MarkStore {
 
   /** The rows of this writer that still have a mark. */
   async load(): Promise<MarkRow[]> {
-    const rows = await this.state.load('dirty', readRow, `r.writer == ${quoted(this.writer)}`);
+    const own = `r.writer == ${quoted(this.writer)}`;
+    const [generation] = await this.state.load('generation', (row) => Number(row.get('number')), own);
+    this.generation = generation ?? 0;
+    const current = `r.generation == ${quoted(String(this.generation))}`;
+    const rows = await this.state.load('dirty', readRow, own, current);
     this.savedRows = rows.length;
     const live = rows.filter(({ bits }) => !bits.isEmpty);
     for (const row of live) this.marked.add(rowKey(row));
@@ -47,17 +57,22 @@ export class MarkStore {
         else this.marked.add(rowKey(row));
       }
       this.savedRows += rows.length;
-      if (this.marked.size === 0 && this.savedRows > maxStaleRows) await this.clear();
+      if (this.marked.size === 0 && this.savedRows > maxStaleRows) await this.beginGeneration();
     });
   }
 
-  private async clear(): Promise<void> {
-    await this.erase(`_measurement="dirty" AND writer="${this.writer}"`);
+  private async beginGeneration(): Promise<void> {
+    const old = this.generation;
+    const prefix = linePrefix('generation', { writer: this.writer });
+    await this.state.save([`${prefix}number=${old + 1}i ${stateTimeUs}`]);
+    this.generation = old + 1;
     this.savedRows = 0;
+    await this.erase(`_measurement="dirty" AND writer="${this.writer}" AND generation="${old}"`);
   }
 
   private line({ tier, blockUs, site, device, sensor, bits }: MarkRow): string {
-    const prefix = linePrefix('dirty', { writer: this.writer, tier: String(tier), site, device, sensor });
+    const own = { writer: this.writer, generation: String(this.generation) };
+    const prefix = linePrefix('dirty', { ...own, tier: String(tier), site, device, sensor });
     return `${prefix}low=${bits.low}i,high=${bits.high}i ${blockUs}`;
   }
 }

@@ -21,7 +21,6 @@ import { SealKeeper } from './seal-keeper.js';
 import { SeriesRegistrar } from './series-registrar.js';
 import { SeriesRegistry } from './series-registry.js';
 import type { StateStore } from './state-store.js';
-import { labelTag } from './tag-set.js';
 import { taskFlux, taskName } from './task-flux.js';
 import { TaskWatch } from './task-watch.js';
 import { Tasks } from './tasks.js';
@@ -95,7 +94,7 @@ export async function openStore(building: StoreBuilding): Promise<OpenedStore> {
     merge,
     alertsKeptUs,
   });
-  const watch = building.tasks ? await startTasks(building, orgID, { registry, marks, seal }) : undefined;
+  const watch = building.tasks ? await startTasks(building, orgID, { marks, seal }) : undefined;
   return { batches, repairer, marks, sealKeeper, watch, rollups };
 }
 
@@ -107,27 +106,17 @@ function keptUs(kept: ReadonlyMap<string, number>, buckets: BucketNames) {
 async function startTasks(
   building: StoreBuilding,
   orgID: string,
-  parts: { registry: SeriesRegistry; marks: DirtyMarks; seal: Seal },
+  parts: { marks: DirtyMarks; seal: Seal },
 ): Promise<TaskWatch> {
   const { client, org, buckets, logger } = building;
   const tasks = new Tasks(client, org, orgID, logger);
-  const labelTags = everyLabelTag(building.labels, parts.registry);
   const taskIds: string[] = [];
   for (const tier of rollupTiers) {
-    taskIds.push(await tasks.ensure({ name: taskName(buckets, tier), flux: taskFlux({ tier, buckets, labelTags }) }));
+    taskIds.push(await tasks.ensure({ name: taskName(buckets, tier), flux: taskFlux({ tier, buckets }) }));
   }
   const watch = new TaskWatch({ ...building, ...parts, tasks, taskIds });
   await watch.load();
   return watch;
-}
-
-/** A rollup must carry all tags of its points: those configured, and those of points written under another setting. */
-function everyLabelTag(labels: readonly string[], registry: SeriesRegistry): string[] {
-  const tags = new Set(labels.map(labelTag));
-  for (const series of registry) {
-    for (const version of series.tagVersions) for (const [name] of version.labels) tags.add(name);
-  }
-  return [...tags].sort();
 }
 
 function eraser({ client, buckets }: StoreBuilding, orgID: string): (predicate: string) => Promise<void> {

@@ -216,8 +216,8 @@ function addUp(rows: readonly TimedRollup[]): StoredRollup[] {
     else sums.push(row);
   }
   return sums.map(({ site, device, sensor, timeUs, parts }) => {
-    const { sum, weight, count, min, max, first, last } = parts;
-    return { site, device, sensor, timeUs, sum, weight, count, min, max, first, last };
+    const { sum, count, min, max, first, last } = parts;
+    return { site, device, sensor, timeUs, sum, weight: count, count, min, max, first, last };
   });
 }
 

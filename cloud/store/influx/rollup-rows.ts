@@ -1,12 +1,15 @@
-import { windowSum, type RollupParts } from '#core/contract/reading.js';
+import { windowSum, type RollupParts, type WindowParts } from '#core/contract/reading.js';
 import { floatText, stringText } from './fields.js';
 import { parseTimeUs } from './flux.js';
 import type { FluxRow } from './influx-client.js';
 import type { Series } from './series-registry.js';
 import type { RollupForm } from './tiers.js';
 
-/** Parts that know when their first and last were, so that two of one bucket can be merged. */
-export interface TimedParts extends RollupParts {
+/**
+ * Parts that know when their first and last were, so that two of one bucket can be merged. Raw readings and windows
+ * weigh what they count, so there is no weight of its own.
+ */
+export interface TimedParts extends Omit<RollupParts, 'weight'> {
   firstUs: number;
   lastUs: number;
 }
@@ -22,7 +25,6 @@ export interface RollupRow {
 /** Adds `from` to `into`. */
 export function mergeParts(into: TimedParts, from: TimedParts): void {
   into.sum += from.sum;
-  into.weight += from.weight;
   into.count += from.count;
   into.min = Math.min(into.min, from.min);
   into.max = Math.max(into.max, from.max);
@@ -32,24 +34,19 @@ export function mergeParts(into: TimedParts, from: TimedParts): void {
 
 export function partsOfReading(value: number, timeUs: number): TimedParts {
   const stamps = { firstUs: timeUs, lastUs: timeUs };
-  return { sum: value, weight: 1, count: 1, min: value, max: value, first: value, last: value, ...stamps };
+  return { sum: value, count: 1, min: value, max: value, first: value, last: value, ...stamps };
 }
 
-export function partsOfWindow(
-  mean: number,
-  window: { readonly count: number; readonly min: number; readonly max: number; first: number; last: number },
-  timeUs: number,
-): TimedParts {
+export function partsOfWindow(mean: number, window: WindowParts, timeUs: number): TimedParts {
   const { count, min, max, first, last } = window;
-  const sum = windowSum(mean, { ...window, spanUs: 0 });
-  return { sum, weight: count, count, min, max, first, last, firstUs: timeUs, lastUs: timeUs };
+  return { sum: windowSum(mean, window), count, min, max, first, last, firstUs: timeUs, lastUs: timeUs };
 }
 
 /** A rollup in line protocol; `applied` is for buckets that are no longer computed from their points. */
 export function rollupLine({ series, form, bucketUs, parts }: RollupRow, applied?: string): string {
   const sum = finite(parts.sum);
-  const { weight, count, min, max, first, last, firstUs, lastUs } = parts;
-  const floats = { value: finite(sum / weight), sum, weight, min, max, first, last };
+  const { count, min, max, first, last, firstUs, lastUs } = parts;
+  const floats = { value: finite(sum / count), sum, min, max, first, last };
   const texts = Object.entries(floats).map(([name, value]) => `${name}=${floatText(value)}`);
   texts.push(`count=${count}i`, `firstUs=${firstUs}i`, `lastUs=${lastUs}i`);
   if (applied !== undefined) texts.push(`applied=${stringText(applied)}`);
@@ -70,21 +67,21 @@ export function parseFloatText(text: string): number {
   return text === '-Inf' ? -Number.MAX_VALUE : 0;
 }
 
-/** The parts in a row of a rollup bucket whose fields are columns; undefined if it is not a complete rollup. */
-export function readParts(row: FluxRow): TimedParts | undefined {
+/**
+ * The parts in a row of a rollup bucket whose fields are columns; undefined if it is not a complete rollup. What a task
+ * has computed has no stamps: then `first` stands for the bucket's start, and `last` for `lastUnknownUs` after it.
+ */
+export function readParts(row: FluxRow, lastUnknownUs = 0): TimedParts | undefined {
   const number = (column: string) => Number(row.get(column) || Number.NaN);
-  const [count, min, max, first, last] = ['count', 'min', 'max', 'first', 'last'].map(number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const count = number('count');
   if (!(count > 0)) return undefined;
   const timeUs = rowTimeUs(row);
-  const stamp = (column: string) => (row.get(column) ? number(column) : timeUs);
-  const [sum, weight] = [number('sum'), number('weight')];
-  return { sum, weight, count, min, max, first, last, firstUs: stamp('firstUs'), lastUs: stamp('lastUs') };
+  return {
+    ...{ sum: number('sum'), count, min: number('min'), max: number('max') },
+    ...{ first: number('first'), last: number('last') },
+    firstUs: row.get('firstUs') ? number('firstUs') : timeUs,
+    lastUs: row.get('lastUs') ? number('lastUs') : timeUs + lastUnknownUs,
+  };
 }
 
 export function rowTimeUs(row: FluxRow): number {

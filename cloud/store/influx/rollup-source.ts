@@ -89,7 +89,6 @@ class FoundBuckets {
     if (!parts) return;
     const name = row.result as 'sum' | 'count' | 'min' | 'max' | 'first' | 'last';
     parts[name] = parseFloatText(row.get('_value')!);
-    if (name === 'count') parts.weight = parts.count;
     if (name === 'first') parts.firstUs = timeUs;
     if (name === 'last') parts.lastUs = timeUs;
   }
@@ -102,7 +101,7 @@ class FoundBuckets {
     if (!(spanUs > lowerUs && spanUs <= this.tier.widthUs)) return;
     const timeUs = rowTimeUs(row);
     const [count, min, max] = [number('count'), number('min'), number('max')];
-    const window = { count, min, max, first: number('first'), last: number('last') };
+    const window = { spanUs, count, min, max, first: number('first'), last: number('last') };
     this.merge(row, enteringForms[this.tier.index]!, timeUs, partsOfWindow(number('value'), window, timeUs));
   }
 

@@ -24,6 +24,8 @@ export class Series implements SeriesId {
   readonly site: string;
   readonly device: string;
   readonly sensor: string;
+  /** The form of the rollups that its newest stored points entered; undefined until this process wrote one. */
+  enteredAs: RollupForm | undefined;
   private versions: { readonly tags: TagVersion; readonly prefixes: Map<AnyForm, string> }[] = [];
 
   constructor(id: SeriesId, versions: readonly TagVersion[]) {

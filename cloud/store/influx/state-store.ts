@@ -3,7 +3,7 @@ import type { FluxRow, InfluxClient } from './influx-client.js';
 import type { Patience } from './patience.js';
 
 /** What stands in the state bucket, by measurement. */
-export type StateKind = 'series' | 'ledger' | 'dirty' | 'seal' | 'covered';
+export type StateKind = 'series' | 'ledger' | 'dirty' | 'generation' | 'seal' | 'covered';
 
 /** The stamp of state that has none of its own: every save replaces the last. */
 export const stateTimeUs = 0;

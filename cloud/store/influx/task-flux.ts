@@ -2,47 +2,30 @@ import type { BucketNames } from './buckets.js';
 import { quoted, type Flux } from './flux.js';
 import { rollupTiers, type TierSpec } from './tiers.js';
 
-/** A part of a rollup: the aggregate over a field of the tier below. */
-interface PartSource {
-  readonly fn: 'sum' | 'count' | 'min' | 'max' | 'first' | 'last';
-  readonly field: string;
-}
+/** A part of a rollup, as the aggregate over a field of the tier below. */
+type Parts = Readonly<Record<string, readonly [fn: 'sum' | 'count' | 'min' | 'max' | 'first' | 'last', field: string]>>;
 
-type Parts = Readonly<Record<string, PartSource>>;
-
-const ends = (first: string, last: string): Parts => ({
-  first: { fn: 'first', field: first },
-  last: { fn: 'last', field: last },
-});
-const readings: Parts = {
-  sum: { fn: 'sum', field: 'value' },
-  count: { fn: 'count', field: 'value' },
-  min: { fn: 'min', field: 'value' },
-  max: { fn: 'max', field: 'value' },
-  ...ends('value', 'value'),
+const ofReadings: Parts = {
+  sum: ['sum', 'value'],
+  count: ['count', 'value'],
+  min: ['min', 'value'],
+  max: ['max', 'value'],
+  first: ['first', 'value'],
+  last: ['last', 'value'],
 };
-const summed: Parts = {
-  sum: { fn: 'sum', field: 'sum' },
-  count: { fn: 'sum', field: 'count' },
-  min: { fn: 'min', field: 'min' },
-  max: { fn: 'max', field: 'max' },
-  ...ends('first', 'last'),
+const ofRollups: Parts = {
+  sum: ['sum', 'sum'],
+  count: ['sum', 'count'],
+  min: ['min', 'min'],
+  max: ['max', 'max'],
+  first: ['first', 'first'],
+  last: ['last', 'last'],
 };
-const windows: Parts = { ...summed, spanUs: { fn: 'max', field: 'spanUs' } };
-const rollups: Parts = {
-  ...summed,
-  weight: { fn: 'sum', field: 'weight' },
-  firstUs: { fn: 'min', field: 'firstUs' },
-  lastUs: { fn: 'max', field: 'lastUs' },
-};
-
-const partNames = ['sum', 'weight', 'count', 'min', 'max', 'first', 'last', 'firstUs', 'lastUs', 'spanUs'];
+const ofWindows: Parts = { ...ofRollups, spanUs: ['max', 'spanUs'] };
 
 export interface TaskFluxOptions {
   readonly tier: TierSpec;
   readonly buckets: BucketNames;
-  /** Every tag that a point may have beside site, device, sensor and form. */
-  readonly labelTags: readonly string[];
 }
 
 export function taskName(buckets: BucketNames, tier: TierSpec): string {
@@ -54,41 +37,32 @@ function sourceBucket(buckets: BucketNames, { index }: TierSpec): string {
 }
 
 /**
- * The task that computes a tier. Aggregates of one field are what the storage engine computes itself, without handing
- * out points, so each part is one such read. All parts then go into one table, because Flux is slow per table and fast
- * per row; there they become one row for each bucket, which is written as one point.
+ * The task that computes a tier. An aggregate of one field is what the storage engine computes itself, without handing
+ * out points, so each part is one such read. No two tables of the union have the same group key: where Flux joins tables
+ * of different columns into one, values end up in each other's rows.
  */
-export function taskFlux({ tier, buckets, labelTags }: TaskFluxOptions): Flux {
-  const tags = ['site', 'device', 'sensor', 'form', ...labelTags];
+export function taskFlux({ tier, buckets }: TaskFluxOptions): Flux {
   const { every, offset } = tier.task;
-  return `import "array"
-import "date"
+  const output = `influxdb.wideTo(bucket: ${quoted(buckets[tier.name])})`;
+  const outputs = tier.index === 0 ? firstTier(output) : [rolledUp('points', ofRollups, tier, output)];
+  return `import "date"
+import "influxdata/influxdb"
 
 option task = {name: ${quoted(taskName(buckets, tier))}, every: ${every}, offset: ${offset}}
 
 ${coveredRange(tier)}
-tags = [${tags.map(quoted).join(', ')}]
 huge = float(v: "${Number.MAX_VALUE}")
 finite = (v) => if v > huge then huge else if v < -huge then -huge else if v == v then v else 0.0
+
 points = (field) => from(bucket: ${quoted(sourceBucket(buckets, tier))})
   |> range(start: start, stop: stop)
   |> filter(fn: (r) => r._field == field)
 raw = (field) => points(field: field) |> filter(fn: (r) => r.form == "raw")
 windows = (field) => points(field: field) |> filter(fn: (r) => r.form == "window")
-part = (tables=<-, name) => tables |> group() |> set(key: "_field", value: name)
-stamp = (tables=<-, name) => tables |> group()
-  |> map(fn: (r) => ({r with _value: float(v: int(v: r._time) / 1000), _field: name}))
-// Gives every column to a run that finds no point with some of them.
-columns = array.from(rows: [${partNames.map((name) => `{${columnRow(tags, name)}}`).join(', ')}])
-  |> drop(columns: ["none"])
 
-${tier.index === 0 ? firstTier() : upperTier(tier)}
-  |> drop(columns: ["_stop", "_time"])
-  |> rename(columns: {_start: "_time"})
-  |> pivot(rowKey: ["_measurement", "_time", ${tags.map(quoted).join(', ')}], columnKey: ["_field"], valueColumn: "_value")
-  // A minute in which a wider window begins is left to the store, which tells the windows apart.
-  |> filter(fn: (r) => r.site != "" and (not exists r.spanUs or r.spanUs <= ${rollupTiers[0].widthUs}.0))
-  |> to(bucket: ${quoted(buckets[tier.name])}, tagColumns: tags, fieldFn: (r) => ({${outputFields(tier)}}))
+// Written with wideTo and not with to, which keeps tags in the order of the columns: tags in another order would be
+// another series (influxdata/influxdb#14963).
+${outputs.join('\n\n')}
 `;
 }
 
@@ -101,46 +75,28 @@ function coveredRange({ index }: TierSpec): Flux {
   return `stop = now()\nstart = date.truncate(t: date.sub(d: ${back}, from: stop), unit: ${unit})`;
 }
 
-function columnRow(tags: readonly string[], part: string): Flux {
-  const times = ['_start', '_stop', '_time'].map((name) => `${name}: time(v: 0)`);
-  const texts = ['_measurement', ...tags].map((name) => `${name}: ""`);
-  return [...times, ...texts, `_field: ${quoted(part)}`, '_value: 0.0'].join(', ');
+function firstTier(output: Flux): Flux[] {
+  const [minutes] = rollupTiers;
+  // A minute in which a wider window begins is left to the store, which tells the windows apart.
+  const narrow = `filter(fn: (r) => r.spanUs <= ${minutes.widthUs}) |> drop(columns: ["spanUs"])`;
+  return [
+    rolledUp('raw', ofReadings, minutes, output),
+    rolledUp('windows', ofWindows, minutes, `${narrow}\n  |> ${output}`),
+  ];
 }
 
-function firstTier(): Flux {
-  const stamp = (source: string, field: string, fn: string) =>
-    `${source}(field: "${field}") |> window(every: 1m) |> ${fn}() |> stamp(name: "${fn}Us")`;
-  return union([
-    ...partReads('raw', readings, '1m'),
-    ...partReads('windows', windows, '1m'),
-    stamp('raw', 'value', 'first'),
-    stamp('raw', 'value', 'last'),
-    stamp('windows', 'first', 'first'),
-    stamp('windows', 'last', 'last'),
-  ]);
-}
-
-function upperTier({ name }: TierSpec): Flux {
-  return union(partReads('points', rollups, name));
-}
-
-const integerParts = new Set(['count', 'spanUs', 'firstUs', 'lastUs']);
-
-function partReads(source: string, parts: Parts, every: string): Flux[] {
-  return Object.entries(parts).map(([name, { fn, field }]) => {
-    const toFloat = integerParts.has(name) ? ' |> toFloat()' : '';
-    return `${source}(field: "${field}") |> window(every: ${every}) |> ${fn}() |> part(name: "${name}")${toFloat}`;
-  });
-}
-
-function union(tables: readonly Flux[]): Flux {
-  return `union(tables: [\n  columns,\n  ${tables.join(',\n  ')},\n])`;
-}
-
-function outputFields({ index }: TierSpec): Flux {
-  const weight = index === 0 ? 'r.count' : 'r.weight';
-  const floats = ['min', 'max', 'first', 'last'].map((name) => `${name}: r.${name}`);
-  const integers = ['count', 'firstUs', 'lastUs'].map((name) => `${name}: int(v: r.${name})`);
-  const sum = [`value: finite(v: r.sum / ${weight})`, 'sum: finite(v: r.sum)', `weight: ${weight}`];
-  return [...sum, ...floats, ...integers].join(', ');
+function rolledUp(source: string, parts: Parts, { name }: TierSpec, output: Flux): Flux {
+  const tables = Object.entries(parts).map(
+    ([part, [fn, field]]) => `${source}(field: "${field}")
+    |> aggregateWindow(every: ${name}, fn: ${fn}, createEmpty: false, timeSrc: "_start")
+    |> set(key: "_field", value: "${part}")`,
+  );
+  return `union(tables: [
+  ${tables.join(',\n  ')},
+])
+  |> drop(columns: ["_start", "_stop"])
+  |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
+  |> map(fn: (r) => ({r with sum: finite(v: r.sum), value: finite(v: finite(v: r.sum) / float(v: r.count))}))
+  |> ${output}
+  |> yield(name: "${source}")`;
 }
