@@ -34,13 +34,16 @@ function fitsMinute({ widthUs }: TierSpec): string {
   return `(span_us IS NULL OR span_us <= ${widthUs})`;
 }
 
-/** The round's own points as parts. `place` orders points of one stamp: a raw one before the window that starts with it. */
+/**
+ * The round's own points as parts. `head` and `tail` order the firsts and lasts, also those of one stamp: a raw point
+ * comes before the window that starts with it.
+ */
 function pointParts(round: Round): string {
   return `SELECT series_id, ${bucketOf('time_us', round.tier.widthUs)} AS bucket_us,
       CASE WHEN span_us IS NULL THEN value ELSE value * count END AS sum, coalesce(count, 1)::DOUBLE AS weight,
       coalesce(count, 1) AS count, coalesce(min, value) AS min, coalesce(max, value) AS max,
       coalesce(first, value) AS first, coalesce(last, value) AS last, time_us AS first_us, time_us AS last_us,
-      time_us * 2 + form AS place
+      time_us * 2 + form AS head, time_us * 2 + form AS tail
     FROM points WHERE ${ownPoints(round)}`;
 }
 
@@ -66,7 +69,7 @@ export function deleteRepeatsSql(round: Round): string {
 /** The rollups of the tier below as parts of this one. */
 function childParts({ tier, fromUs, lastUs }: Round, child: TierSpec): string {
   return `SELECT series_id, ${bucketOf('time_us', tier.widthUs)} AS bucket_us, sum, weight, count, min, max, first, last,
-      first_us, last_us, first_us * 2 AS place
+      first_us, last_us, first_us * 2 AS head, last_us * 2 AS tail
     FROM ${child.table} WHERE time_us >= ${fromUs} AND time_us < ${lastUs + tier.widthUs}`;
 }
 
@@ -77,7 +80,7 @@ export function computeSql(round: Round): string {
   return `
     WITH parts AS (${parts})
     SELECT series_id, bucket_us, ${sumOf('sum')}, sum(weight), least(sum(count), ${Number.MAX_SAFE_INTEGER})::BIGINT,
-      min(min), max(max), arg_min(first, place), arg_max(last, place), min(first_us), max(last_us)
+      min(min), max(max), arg_min(first, head), arg_max(last, tail), min(first_us), max(last_us)
     FROM parts JOIN (${keysOf(round)}) USING (series_id, bucket_us)
     GROUP BY series_id, bucket_us`;
 }
