@@ -9,9 +9,16 @@ export const deviceCommandSchema = z.discriminatedUnion('type', [
     from: z.int().nonnegative(),
     to: z.int().nonnegative(),
   }),
+  /**
+   * The gateway has seen a number of this epoch that the device never gave out, as its birth says: the card was cloned
+   * or restored. The device begins a new epoch, with new numbers for what is pending, and connects again.
+   */
+  z.object({ type: z.literal('new-epoch'), epoch: z.string(), seen: z.int().nonnegative() }),
 ]);
 export type DeviceCommand = z.infer<typeof deviceCommandSchema>;
 
 /** What it answers on `result/<id>`. */
 export type DeviceCommandResult =
-  { readonly ok: true; readonly resent: number } | { readonly ok: false; readonly error: string };
+  | { readonly ok: true; readonly resent: number }
+  | { readonly ok: true; readonly epoch: string }
+  | { readonly ok: false; readonly error: string };

@@ -2,7 +2,7 @@ import { Registry } from 'prom-client';
 import type { Clock } from '#core/runtime/clock.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { StageMeter } from '#core/runtime/metrics.js';
-import { RetryableError } from '#core/runtime/errors.js';
+import { RejectedError, RetryableError } from '#core/runtime/errors.js';
 import type { HeldEntry } from './entry-codec.js';
 import type { Entry, Lane, NewEntry, Outbox, OutboxStatus, Thinner } from './outbox.js';
 import { observeOutbox } from './outbox-metrics.js';
@@ -10,6 +10,7 @@ import { OutboxStore } from './outbox-store.js';
 import { OutboxWriter } from './outbox-writer.js';
 import type { MakeLevelDb } from './pack-db.js';
 import type { RandomBytes } from './random-bytes.js';
+import { renumberPacks } from './renumber-packs.js';
 import { findResend } from './resend.js';
 import { RoomMaker } from './room-maker.js';
 import { SendQueue } from './send-queue.js';
@@ -133,6 +134,30 @@ export class LevelOutbox implements Outbox {
       // The uplink may have nothing else to wake it.
       queueMicrotask(() => this.#tellListeners());
       return found.map(({ seq }) => seq);
+    });
+  }
+
+  async renew(): Promise<string> {
+    this.#assertOpen();
+    const { thinner, logger } = this.options;
+    const renumber = thinner.renumber?.bind(thinner);
+    if (!renumber) throw new RejectedError('refused', 'packs of this outbox cannot be given other numbers');
+    return this.#writer.run(async () => {
+      const { epoch: before } = this;
+      await this.#room.forget();
+      let lost = 0;
+      await this.#store.renew(async (next, cursors) => {
+        const result = await renumberPacks(this.#store, next, cursors, renumber);
+        lost = result.lostReadings;
+        return result.cursors;
+      });
+      this.meter.drop('damaged', lost);
+      this.#taken.clear();
+      this.#resent.clear();
+      this.#queue.renumber();
+      logger.warn({ before, epoch: this.epoch, packs: this.status().pendingPacks }, 'outbox: a new epoch begins');
+      queueMicrotask(() => this.#tellListeners());
+      return this.epoch;
     });
   }
 

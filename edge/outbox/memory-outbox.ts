@@ -1,5 +1,5 @@
 import { SequenceRanges, type SequenceRange } from '#core/contract/sequence-ranges.js';
-import { RetryableError } from '#core/runtime/errors.js';
+import { RejectedError, RetryableError } from '#core/runtime/errors.js';
 import { encodeEntries } from './encode-entries.js';
 import type { Entry, Lane, NewEntry, Outbox, OutboxStatus, Thinner } from './outbox.js';
 import { randomHex, type RandomBytes } from './random-bytes.js';
@@ -25,15 +25,20 @@ interface Pack extends Entry {
  * says what is meant in the plainest way and is slow where that is plainer. Nothing survives the process.
  */
 export class MemoryOutbox implements Outbox {
-  readonly epoch: string;
   readonly #packs = new Map<number, Pack>();
   readonly #listeners = new Set<() => void>();
   #nextSeq = 0;
   #sessionStart = 0;
   #open = false;
 
+  #epoch: string;
+
   constructor(private readonly options: MemoryOutboxOptions) {
-    this.epoch = randomHex(options.random, 16);
+    this.#epoch = randomHex(options.random, 16);
+  }
+
+  get epoch(): string {
+    return this.#epoch;
   }
 
   async start(): Promise<void> {
@@ -83,6 +88,23 @@ export class MemoryOutbox implements Outbox {
     for (const pack of found) pack.acknowledged = pack.claimed = false;
     if (found.length > 0) queueMicrotask(() => this.#listeners.forEach((listener) => listener()));
     return found.map(({ seq }) => seq);
+  }
+
+  async renew(): Promise<string> {
+    this.#assertOpen();
+    const { thinner, random } = this.options;
+    if (!thinner.renumber) throw new RejectedError('refused', 'packs of this outbox cannot be given other numbers');
+    const pending = this.#pending();
+    this.#epoch = randomHex(random, 16);
+    this.#packs.clear();
+    this.#nextSeq = 0;
+    for (const pack of pending) {
+      const payload = thinner.renumber(pack, this.#nextSeq, this.epoch);
+      this.#add(pack.lane, pack.readings, payload, { kind: pack.kind, dropped: pack.dropped });
+    }
+    this.rewind();
+    queueMicrotask(() => this.#listeners.forEach((listener) => listener()));
+    return this.epoch;
   }
 
   status(): OutboxStatus {

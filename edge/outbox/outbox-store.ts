@@ -10,6 +10,7 @@ import { outboxLimits, type OutboxLimits } from './limits.js';
 import type { Lane } from './outbox.js';
 import { PackDb, type MakeLevelDb } from './pack-db.js';
 import { randomHex, type RandomBytes } from './random-bytes.js';
+import { coming, current, finishSwap, swap } from './swap-database.js';
 import { RecentPacks } from './recent-packs.js';
 import { DiskReserve } from './disk-reserve.js';
 
@@ -58,7 +59,7 @@ export class OutboxStore {
   constructor(private readonly options: OutboxStoreOptions) {
     const { directory, maxBytes, reserveBytes, random, makeLevelDb } = options;
     this.limits = outboxLimits(maxBytes, reserveBytes);
-    this.db = new PackDb({ directory: join(directory, 'packs'), limits: this.limits, makeLevelDb });
+    this.db = new PackDb({ directory: join(directory, current), limits: this.limits, makeLevelDb });
     this.usage = new DiskUsage(directory);
     this.#reserve = new DiskReserve(directory, reserveBytes, 2 * this.limits.writeBufferBytes + 64 * 1024, random);
   }
@@ -75,6 +76,7 @@ export class OutboxStore {
 
   /** Throws FatalError `locked` or `corrupt`, RetryableError `disk-full` or `unavailable`. */
   async open(): Promise<void> {
+    await finishSwap(this.options.directory);
     const stored = await this.#openDatabase(false);
     this.#cursors = stored ?? new Cursors(randomHex(this.options.random, 16));
     if (!stored) await this.commit(this.#cursors.clone(), { sync: true });
@@ -136,6 +138,31 @@ export class OutboxStore {
     await this.db.close();
     await this.ready();
     await this.usage.measure();
+  }
+
+  /**
+   * Puts another database in the place of this one, all or nothing. `fill` writes it and returns its cursors.
+   * Throws what `fill` throws, and RetryableError; then everything is as it was.
+   */
+  async renew(fill: (next: PackDb, cursors: Cursors) => Promise<Cursors>): Promise<void> {
+    await this.ready();
+    const { directory, makeLevelDb, random } = this.options;
+    const next = new PackDb({ directory: join(directory, coming), limits: this.limits, makeLevelDb });
+    try {
+      await next.open();
+      const cursors = await fill(next, new Cursors(randomHex(random, 16)));
+      await Promise.all([next.close(), this.db.close()]);
+      await swap(directory);
+      this.#cursors = cursors;
+      this.recent.clear();
+    } catch (error) {
+      await next.close().catch(() => undefined);
+      await finishSwap(directory);
+      throw error;
+    } finally {
+      await this.ready();
+      await this.usage.measure();
+    }
   }
 
   /** Applies an acknowledgement in memory; the next commit carries it. False if the pack was not pending. */

@@ -21,7 +21,7 @@ export interface Entry {
   readonly payload: Uint8Array;
 }
 
-/** What a full outbox does to the oldest packs that were never offered to the wire. Pure. */
+/** What an outbox does to packs that it holds; it knows nothing of what is in them itself. Pure. */
 export interface Thinner {
   /** One smaller pack for several, or undefined if they cannot be thinned. The result carries `replaces`. */
   thin(
@@ -38,6 +38,8 @@ export interface Thinner {
     seq: number,
     epoch: string,
   ): Uint8Array;
+  /** The same pack under another number and epoch, replacing none. Throws if the payload is no pack. */
+  renumber?(entry: Entry, seq: number, epoch: string): Uint8Array;
 }
 
 export interface OutboxStatus {
@@ -85,6 +87,13 @@ export interface Outbox extends Part {
 
   /** Puts acknowledged numbers that are still held back into the send queue; resolves with those found. */
   resend(from: number, to: number): Promise<number[]>;
+
+  /**
+   * Begins a new epoch, because the numbers of this one are in use elsewhere (a cloned or restored card). What is
+   * pending gets numbers from 0 on under it and is offered anew; what was acknowledged goes. Resolves with the epoch.
+   * All or nothing, over a crash too. Throws RejectedError `refused` without a `renumber`, RetryableError `disk-full`.
+   */
+  renew?(): Promise<string>;
 
   status(): OutboxStatus;
 

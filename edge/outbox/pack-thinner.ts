@@ -1,3 +1,4 @@
+import { decodeAlertPack, encodeAlertPack } from '#core/contract/alert.js';
 import { decodePack, encodePack, encodePackJson, type DecodedPack, type TransferCoding } from '#core/contract/pack.js';
 import { ContractError } from '#core/contract/contract-error.js';
 import type { DeviceId } from '#core/contract/names.js';
@@ -56,6 +57,13 @@ export class PackThinner implements Thinner {
       new Map(),
       'identity',
     );
+  }
+
+  /** Throws ContractError for what is no pack of ours. */
+  renumber({ lane, payload }: Entry, seq: number, epoch: string): Uint8Array {
+    if (lane === 'alert') return encodeAlertPack({ ...decodeAlertPack(payload), seq, epoch });
+    const pack = decodePack(payload);
+    return encodePack({ ...pack, seq, epoch, replaces: undefined }, pack.units, this.#coding);
   }
 }
 

@@ -32,7 +32,7 @@ const maxDropped = 2000;
 export class RoomMaker {
   readonly #reclaimer: SpaceReclaimer;
   /** Numbers known to have no pack, and up to where thinning was tried: found again after a restart. */
-  readonly #gone = SequenceRanges.from();
+  #gone = SequenceRanges.from();
   #thinnedTo = 0;
 
   constructor(private readonly options: RoomMakerOptions) {
@@ -64,6 +64,13 @@ export class RoomMaker {
     } else if (!(await this.#reclaimer.compactAll())) return false;
     store.expectRoom();
     return true;
+  }
+
+  /** Forgets what it knows of numbers, because they are about to change; resolves when nothing is being reclaimed. */
+  async forget(): Promise<void> {
+    await this.#reclaimer.settle();
+    this.#gone = SequenceRanges.from();
+    this.#thinnedTo = 0;
   }
 
   /** Resolves when no compaction is under way. */

@@ -48,6 +48,12 @@ export class SendQueue {
     this.#offered = { alert: false, data: false };
   }
 
+  /** The numbers mean other packs from now on. */
+  renumber(): void {
+    this.#passedAlerts = [];
+    this.rewind();
+  }
+
   /**
    * Whether a pack appended now will be offered at once. Its offer is then marked in the append's own commit, which
    * spares the live path a second synced write; if it is not offered after all, it merely can never be thinned.

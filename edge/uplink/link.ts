@@ -87,7 +87,10 @@ export class Link {
     const result = await obey(payload, outbox);
     logger.info({ id: parsed.id, result }, 'uplink: command');
     this.#pump.kick();
-    await connection.publish(mqttTopic(device, 'result', parsed.id), encodeMessage(result)).catch(() => undefined);
+    const answered = connection.publish(mqttTopic(device, 'result', parsed.id), encodeMessage(result));
+    await answered.catch(() => undefined);
+    // The birth of this connection speaks of another epoch.
+    if ('epoch' in result) connection.cut('a new epoch begins');
   }
 
   /** Tells the gateway that this session ends, and closes. Each step takes at most half of the time. */

@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import { epochCases } from './outbox/epochs.js';
 import { fullCases } from './outbox/full.js';
 import type { OutboxOpener } from './outbox/harness.js';
 import { laneCases } from './outbox/lanes.js';
@@ -20,6 +21,7 @@ export function outboxSuite({ name, open, durable, runs }: OutboxSuite): void {
   describe(`Outbox: ${name}`, () => {
     describe('numbers', () => numberCases(open));
     describe('lanes', () => laneCases(open));
+    describe('epochs', () => epochCases(open));
     describe('when it is full', () => fullCases(open));
     if (durable) describe('over a crash and a restart', () => restartCases(open));
     describe('under random actions', () => randomCases(open, { durable, runs }));

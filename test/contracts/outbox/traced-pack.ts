@@ -40,6 +40,11 @@ export const tracedThinner: Thinner = {
   tombstone(_reason, dropped, replaces, seq, epoch) {
     return encodeTraced({ seq, epoch, readings: [], replaces, dropped });
   },
+  renumber({ payload }, seq, epoch) {
+    const { replaces: _replaces, ...pack } = decodeTraced(payload);
+    const padding = payload.byteLength - Buffer.from(payload).indexOf('\n') - 1;
+    return encodeTraced({ ...pack, seq, epoch }, padding);
+  },
 };
 
 /** A thinner for which there is nothing to thin. */

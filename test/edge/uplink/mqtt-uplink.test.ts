@@ -212,6 +212,27 @@ describe('commands', () => {
   });
 });
 
+describe('a cloned card', () => {
+  it('begins a new epoch when the gateway has seen a number that this device never gave out', async () => {
+    const broker = await TestBroker.start();
+    const { uplink, append, outbox } = await openUplink(broker.url);
+    await append(3);
+    await uplink.start();
+    await waitFor('all packs', withinMs, () => outbox.status().pendingPacks === 0);
+    const { epoch } = outbox;
+    await broker.command('c1', { type: 'new-epoch', epoch, seen: 2 });
+    await waitFor('a refusal', withinMs, () => broker.taken.some(({ kind }) => kind === 'result'));
+    expect(outbox.epoch).toBe(epoch);
+    await broker.command('c2', { type: 'new-epoch', epoch, seen: 77 });
+    await waitFor('another birth', withinMs, () => broker.states('birth').length === 2);
+    expect(outbox.epoch).not.toBe(epoch);
+    expect(broker.states('birth')[1]).toMatchObject({ epoch: outbox.epoch, lastSeq: -1 });
+    await append(1);
+    await waitFor('the next pack', withinMs, () => broker.seqs('data').length === 4);
+    expect(broker.seqs('data').at(-1)).toBe(0);
+  });
+});
+
 describe('stopping', () => {
   it('sends what is pending, says goodbye once, and leaves no will', async () => {
     const broker = await TestBroker.start();
