@@ -3,8 +3,11 @@ import { fileURLToPath } from 'node:url';
 
 const core = fileURLToPath(new URL('./core', import.meta.url));
 
-/** Tests that need a real server, a browser or a process to kill; everything else is a unit test. */
-const heavy = ['test/servers/**', 'test/pipeline/**', 'test/browser/**', 'test/**/*.server.test.ts'];
+/**
+ * Tests that need a real server, a browser or a process to kill (`server`), or that take seconds of real broker, disk or
+ * random actions (`slow`); everything else is a unit test, and all of those together take less than half a minute.
+ */
+const heavy = ['test/servers/**', 'test/pipeline/**', 'test/browser/**', 'test/**/*.{server,slow,long}.test.ts'];
 
 export default defineConfig({
   resolve: { alias: [{ find: /^#core\/(.*)\.js$/, replacement: `${core}/$1.ts` }] },
@@ -15,13 +18,13 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...heavy, 'test/**/*.long.test.ts'] },
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: heavy },
       },
       {
         extends: true,
         test: {
           name: 'servers',
-          include: ['test/servers/**/*.test.ts', 'test/**/*.server.test.ts'],
+          include: ['test/servers/**/*.test.ts', 'test/**/*.{server,slow}.test.ts'],
           exclude: ['test/pipeline/**', 'test/browser/**', 'test/**/*.long.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 240_000,

@@ -9,7 +9,6 @@ import { cloudConfigShape } from '../cloud/config.js';
 import { edgeConfigSchema } from '../edge/config.js';
 import { gatewayConfigSchema } from '../gateway/config.js';
 import { scenarios, type ScenarioName } from '../simulators/scenarios/registry.js';
-import { environment } from './environment.js';
 
 const gib = 1024 ** 3;
 
@@ -46,7 +45,11 @@ const edgeSchema = z.strictObject({
   enabled: z.boolean().default(true).describe('Whether `fieldline up` runs an edge agent for this machine'),
   ...edgeConfigSchema.shape,
   site: edgeConfigSchema.shape.site.default('local'),
-  device: edgeConfigSchema.shape.device.default(environment.deviceName),
+  device: edgeConfigSchema.shape.device.optional().describe('Name of the device; the name of the host unless set'),
+  sensors: edgeConfigSchema.shape.sensors
+    .unwrap()
+    .prefault([{ driver: 'host', intervalMs: '1s' }])
+    .describe('What the device measures. Default: the host itself'),
 });
 
 /** Everything that `fieldline.yaml` may say. */

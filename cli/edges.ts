@@ -10,6 +10,7 @@ import { createEdge, type Edge } from '../edge/main.js';
 import { scenarios } from '../simulators/scenarios/registry.js';
 import type { SimulatedDevice } from '../simulators/scenarios/scenario.js';
 import type { FieldlineConfig } from './config.js';
+import { environment } from './environment.js';
 import type { MergedRegistry } from './merged-registry.js';
 import { simulatedSensor } from './simulated-sensor.js';
 import { together } from './together.js';
@@ -26,6 +27,12 @@ export interface EdgesOptions {
 }
 
 const mib = 1024 ** 2;
+
+/** The edge section as the agent wants it. */
+export function ownEdgeConfig({ edge }: FieldlineConfig): EdgeConfig {
+  const { enabled: _enabled, device = environment.deviceName(), ...own } = edge;
+  return { ...own, device };
+}
 
 /** The edge agents of `fieldline up`: this machine, and the simulated devices; each with an outbox and a connection of its own. */
 export class Edges implements Part {
@@ -73,7 +80,7 @@ export class Edges implements Part {
 
   /** This machine: as configured, but speaking to the gateway of this process. */
   private ownConfig(): EdgeConfig {
-    const { enabled: _enabled, ...own } = this.options.config.edge;
+    const own = ownEdgeConfig(this.options.config);
     return { ...own, ...this.place(own.site, own.device, own.outbox.maxBytes, own.outbox.reserveBytes) };
   }
 

@@ -12,6 +12,7 @@ import { createEdge } from '../edge/main.js';
 import { createGateway, loadSecret } from '../gateway/main.js';
 import { deviceSecretFile } from './commands/common.js';
 import type { FieldlineConfig } from './config.js';
+import { ownEdgeConfig } from './edges.js';
 import { environment } from './environment.js';
 
 export interface PartSeams {
@@ -22,7 +23,7 @@ export interface PartSeams {
 }
 
 async function edgeParts({ config, logger, registry }: PartSeams): Promise<Part[]> {
-  const { enabled: _enabled, ...edge } = config.edge;
+  const edge = ownEdgeConfig(config);
   const gateway = { ...edge.gateway, password: edge.gateway.password ?? environment.devicePassword() };
   const agent = createEdge({ ...edge, gateway }, { clock, logger, registry });
   const notReady = () => (agent.status().uplink.connected ? [] : ['The gateway is not connected.']);

@@ -52,7 +52,7 @@ const outboxSchema = z
   });
 
 const packSchema = z.strictObject({
-  delayMs: durationBetween('0ms', '1m').prefault('100ms').describe('How long a pack waits for more readings'),
+  delayMs: durationBetween('0ms', '1m').prefault('20ms').describe('How long a pack waits for more readings'),
   maxReadings: z.int().min(1).max(2000).default(500).describe('Points of one pack'),
   coding: z.enum(['zlib', 'identity']).default('zlib').describe('zlib: deflated SenML; identity: plain SenML'),
   maxWaitingPoints: z

@@ -15,7 +15,7 @@ export function taggedUnion<Tag extends string, Table extends OptionTable, Commo
   common: Common,
 ): z.ZodType<Tagged<Tag, Table, Common>> {
   const options = Object.entries(table).map(([name, { shape }]) =>
-    z.strictObject({ [tag]: z.literal(name), ...shape, ...common }),
+    z.strictObject({ [tag]: z.literal(name).describe('What kind it is'), ...shape, ...common }),
   );
   const union = z.discriminatedUnion(tag, options as unknown as [z.ZodObject]);
   return union as unknown as z.ZodType<Tagged<Tag, Table, Common>>;

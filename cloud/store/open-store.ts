@@ -38,12 +38,12 @@ const influxSchema = z.strictObject({
   tasks: z.boolean().default(true).describe('Whether tasks of InfluxDB roll up; else the ingest does it all'),
   buckets: z
     .strictObject({
-      realtime: bucketName,
-      '1m': bucketName,
-      '1h': bucketName,
-      '1d': bucketName,
-      alerts: bucketName,
-      state: bucketName,
+      realtime: bucketName.describe('Raw points'),
+      '1m': bucketName.describe('Rollups of a minute'),
+      '1h': bucketName.describe('Rollups of an hour'),
+      '1d': bucketName.describe('Rollups of a day'),
+      alerts: bucketName.describe('Alerts'),
+      state: bucketName.describe('Ledger and marks of the store'),
     })
     .prefault({})
     .describe('Names of buckets other than the usual ones'),

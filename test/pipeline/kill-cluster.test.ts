@@ -52,5 +52,5 @@ describe.skipIf(!(await haveServers('kafka', 'influxdb')))('the cluster profile'
     const verdict = await verifyJournal(simulation.journal, line.parts.serve.http, folder);
     expect(verdict).toMatchObject(faultless);
     expect(verdict.readings.found).toBe(150_000);
-  });
+  }, 400_000);
 });
