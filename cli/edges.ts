@@ -86,7 +86,9 @@ export class Edges implements Part {
 
   private simulatedConfig({ device, alert }: SimulatedDevice): EdgeConfig {
     const { site } = this.options.config.simulator;
-    const alerts = [{ sensor: alert.sensor, rule: 'too-high', above: alert.above, severity: 'warning' }];
+    // A jump must raise the alert at once, even if it may turn out to be a spike.
+    const sensor = alert.sensor.replace(/\d+$/, '*');
+    const alerts = [{ sensor, rule: 'too-high', above: alert.above, severity: 'warning', countSpikes: true }];
     const parsed = edgeConfigSchema.parse({ site, device, sensors: [], channels: { '*': { alerts } } });
     return { ...parsed, ...this.place(site, device, 64 * mib, 2 * mib) };
   }

@@ -86,6 +86,7 @@ export function writeConfig(folder: string, config: object): string {
 
 export interface Simulation {
   readonly done: Promise<SimulationProgress>;
+  running(): boolean;
   readonly journal: string;
 }
 
@@ -98,8 +99,9 @@ export function startSimulation(scenario: string, folder: string, args: readonly
       throw new Error(`the simulation ended with ${result.code}:\n${result.stdout}\n${result.stderr}`);
     return lastJson<SimulationProgress>(result);
   });
-  done.catch(() => undefined);
-  return { done, journal };
+  let running = true;
+  done.catch(() => undefined).finally(() => (running = false));
+  return { done, journal, running: () => running };
 }
 
 export async function verifyJournal(
