@@ -5,12 +5,11 @@ import type { Reader } from './reader.js';
 import type { SeriesDictionary, SeriesEntry } from './series-dictionary.js';
 
 /**
- * Nulls are slow to tell in the library's vectors, so the columns that every row needs have none: a value that is no
- * number means a text, a span of 0 that it is no window. The text goes behind a letter, because the library takes a
- * byte order mark off the start of a string.
+ * Nulls are slow to tell in the library's vectors: a value that is NaN means a text. The text goes behind a letter,
+ * because the library takes a byte order mark off the start of a string.
  */
 const selection = `p.series_id, p.time_us::DOUBLE, p.form, p.flags, coalesce(p.value, 'NaN'::DOUBLE), 'x' || p.text,
-  coalesce(p.span_us, 0)::DOUBLE, p.count::DOUBLE, p.min, p.max, p.first, p.last`;
+  p.span_us::DOUBLE, p.count::DOUBLE, p.min, p.max, p.first, p.last`;
 
 /**
  * Points in order of series, then time, in pages. Of points with one identity only the one that was written last,
@@ -114,12 +113,13 @@ function readPoint(columns: Columns, row: number, series: SeriesDictionary): Sto
   const flags = number(3);
   const value = number(4);
   const isText = Number.isNaN(value);
-  const isWindow = number(6) > 0;
+  const form = formOf(number(2));
+  const isWindow = form === 'window';
   return {
     site,
     device,
     sensor,
-    form: formOf(number(2)),
+    form,
     timeUs: number(1),
     value: isText ? undefined : restoreZero(value, flags, minusZero.value),
     text: isText ? (columns[5]!.getItem(row) as string).slice(1) : undefined,

@@ -29,7 +29,7 @@ export async function advanceSeal(session: Session, writing: Mutex, beforeUs: nu
 export async function deleteSealed(session: Session, writing: Mutex): Promise<number> {
   const { beforeUs } = session.seal;
   // Windows wider than an hour feed the day, which may still be open.
-  const wide = `(coalesce(span_us, 0) <= ${hourUs} OR time_us < ${bucketStart(beforeUs, dayUs)})`;
+  const wide = `(span_us <= ${hourUs} OR time_us < ${bucketStart(beforeUs, dayUs)})`;
   return deleteOlder(session, writing, 'points', beforeUs, wide);
 }
 

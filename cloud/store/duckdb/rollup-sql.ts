@@ -25,13 +25,9 @@ function keysOf({ tier, fromUs, lastUs, lastMark }: Round): string {
 /** Which points a round counts itself: raw ones and windows that fit the bucket and no lower tier. */
 function ownPoints({ tier, fromUs, lastUs }: Round): string {
   const child = rollupTiers[tier.code - 1];
-  const span = child ? `span_us > ${child.widthUs} AND span_us <= ${tier.widthUs}` : fitsMinute(tier);
+  const isWider = child ? `span_us > ${child.widthUs} AND` : '';
   return `time_us >= ${fromUs} AND time_us < ${lastUs + tier.widthUs} AND form <= ${formCodes.window}
-    AND value IS NOT NULL AND ${span}`;
-}
-
-function fitsMinute({ widthUs }: TierSpec): string {
-  return `(span_us IS NULL OR span_us <= ${widthUs})`;
+    AND value IS NOT NULL AND ${isWider} span_us <= ${tier.widthUs}`;
 }
 
 /**
@@ -39,11 +35,13 @@ function fitsMinute({ widthUs }: TierSpec): string {
  * comes before the window that starts with it.
  */
 function pointParts(round: Round): string {
+  const ofWindow = (column: string, otherwise: string) =>
+    `CASE WHEN form = ${formCodes.window} THEN ${column} ELSE ${otherwise} END`;
   return `SELECT series_id, ${bucketOf('time_us', round.tier.widthUs)} AS bucket_us,
-      CASE WHEN span_us IS NULL THEN value ELSE value * count END AS sum, coalesce(count, 1)::DOUBLE AS weight,
-      coalesce(count, 1) AS count, coalesce(min, value) AS min, coalesce(max, value) AS max,
-      coalesce(first, value) AS first, coalesce(last, value) AS last, time_us AS first_us, time_us AS last_us,
-      time_us * 2 + form AS head, time_us * 2 + form AS tail
+      ${ofWindow('value * count', 'value')} AS sum, ${ofWindow('count', '1')}::DOUBLE AS weight,
+      ${ofWindow('count', '1')} AS count, ${ofWindow('min', 'value')} AS min, ${ofWindow('max', 'value')} AS max,
+      ${ofWindow('first', 'value')} AS first, ${ofWindow('last', 'value')} AS last,
+      time_us AS first_us, time_us AS last_us, time_us * 2 + form AS head, time_us * 2 + form AS tail
     FROM points WHERE ${ownPoints(round)}`;
 }
 

@@ -7,6 +7,7 @@ export const dataFormat = 1;
 /**
  * No primary key on `points`: it would cost four fifths of the write rate and an index in memory. What comes twice is
  * left out when a bucket is computed and when points are read. `flags` is the quality and the minus zeros.
+ * What only windows have is 0 for other points.
  * `first_us` and `last_us` of a rollup place a reading that is added after the raw ones are gone.
  */
 const tables = `
