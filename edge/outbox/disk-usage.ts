@@ -1,5 +1,5 @@
 import { readdir, stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 /**
  * Size on disk of a directory tree: every file as it stands there, garbage included. Measured now and then;
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 export class DiskUsage {
   #measured = 0;
   #grown = 0;
+  #chatter = 0;
 
   constructor(private readonly directory: string) {}
 
@@ -19,14 +20,21 @@ export class DiskUsage {
     return this.#grown;
   }
 
+  /** LevelDB's own log of events, which grows for as long as the database is open. */
+  get chatterBytes(): number {
+    return this.#chatter;
+  }
+
   grow(bytes: number): void {
     this.#grown += bytes;
   }
 
   async measure(): Promise<number> {
     const before = this.#grown;
-    const sizes = await Promise.all((await files(this.directory)).map(sizeOf));
+    const found = await files(this.directory);
+    const sizes = await Promise.all(found.map(sizeOf));
     this.#measured = sizes.reduce((sum, size) => sum + size, 0);
+    this.#chatter = sizes.reduce((sum, size, index) => (basename(found[index]!) === 'LOG' ? sum + size : sum), 0);
     // What was written while the files were looked at is counted twice rather than not at all.
     this.#grown -= before;
     return this.bytes;

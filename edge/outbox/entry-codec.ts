@@ -24,16 +24,33 @@ const fixedBytes = 18;
 const rangeBytes = 16;
 const laneBytes = { alert: 0x61, data: 0x64 } as const;
 
-/** Sorts after the key of every entry, so that the cursors never stretch the key range of a table file. */
-export const stateKey = Buffer.from([0xff]);
+/** 8 bytes of number, then the lane: LevelDB then only ever sees rising keys, which it need not merge with older ones. */
+export function entryKey(seq: number, lane: Lane): Buffer {
+  const key = Buffer.allocUnsafe(9);
+  writeNumber(key, seq);
+  key[8] = laneBytes[lane];
+  return key;
+}
 
-/** 8 bytes of number, then the lane: LevelDB then only ever sees rising keys, which it moves and does not rewrite. */
-export function entryKey(seq: number, lane?: Lane): Buffer {
-  const key = Buffer.allocUnsafe(lane === undefined ? 8 : 9);
+/** Sorts after every pack below `seq` and before all others. */
+export function boundaryKey(seq: number): Buffer {
+  const key = Buffer.allocUnsafe(8);
+  writeNumber(key, seq);
+  return key;
+}
+
+/** Where the cursors stand: right behind the last pack, so that they are the last key, and rise with the packs. */
+export function cursorsKey(nextSeq: number): Buffer {
+  return boundaryKey(nextSeq);
+}
+
+export function isCursorsKey(key: Buffer): boolean {
+  return key.length === 8;
+}
+
+function writeNumber(key: Buffer, seq: number): void {
   key.writeUInt32BE(Math.floor(seq / 2 ** 32), 0);
   key.writeUInt32BE(seq % 2 ** 32, 4);
-  if (lane !== undefined) key[8] = laneBytes[lane];
-  return key;
 }
 
 export function parseEntryKey(key: Buffer): { seq: number; lane: Lane } {

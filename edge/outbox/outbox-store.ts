@@ -115,7 +115,7 @@ export class OutboxStore {
     await this.ready();
     try {
       await this.db.flush();
-      await this.db.delete(doomed);
+      await this.db.delete(doomed, this.cursors.nextSeq);
     } catch (error) {
       await this.#reopen(error as RetryableError);
       throw error;
@@ -242,7 +242,8 @@ export class OutboxStore {
     const draft = this.cursors.clone();
     draft.commits = cursors.commits + 1;
     try {
-      await this.db.write({ cursors: draft, revoked: writes.puts, sync: true });
+      const revoked = { packs: writes.puts ?? [], nextSeq: cursors.nextSeq };
+      await this.db.write({ cursors: draft, revoked, sync: true });
     } catch (error) {
       await this.db.close().catch(() => undefined);
       throw error;

@@ -2,7 +2,16 @@ import { ClassicLevel } from 'classic-level';
 import { FatalError, messageOf, RetryableError, systemCode } from '#core/runtime/errors.js';
 import type { SequenceRanges } from '#core/contract/sequence-ranges.js';
 import { Cursors } from './cursors.js';
-import { decodeEntry, encodeEntry, entryKey, parseEntryKey, stateKey, type HeldEntry } from './entry-codec.js';
+import {
+  boundaryKey,
+  cursorsKey,
+  decodeEntry,
+  encodeEntry,
+  entryKey,
+  isCursorsKey,
+  parseEntryKey,
+  type HeldEntry,
+} from './entry-codec.js';
 import type { OutboxLimits } from './limits.js';
 import type { Lane } from './outbox.js';
 
@@ -14,8 +23,8 @@ export type MakeLevelDb = (directory: string, options: object) => LevelDb;
 export interface Change {
   readonly cursors: Cursors;
   readonly puts?: readonly HeldEntry[];
-  /** Packs that were written by a commit that is taken back. */
-  readonly revoked?: readonly { seq: number; lane: Lane }[];
+  /** What a commit wrote that is taken back: its packs, and the cursors behind them. */
+  readonly revoked?: { readonly packs: readonly { seq: number; lane: Lane }[]; readonly nextSeq: number };
   /** Whether the write is on disk, and not only with the operating system, when it resolves. */
   readonly sync: boolean;
 }
@@ -60,8 +69,7 @@ export class PackDb {
     try {
       await db.open();
       this.#db = db;
-      const state = await db.get(stateKey);
-      return state && Cursors.decode(state);
+      return await lastCursors(db);
     } catch (error) {
       this.#db = undefined;
       await db.close().catch(() => undefined);
@@ -78,10 +86,11 @@ export class PackDb {
   }
 
   /** Throws RetryableError `disk-full` or `unavailable`; then nobody knows whether it was written until a reopen. */
-  async write({ cursors, puts = [], revoked = [], sync }: Change): Promise<void> {
-    const gone = revoked.map(({ seq, lane }) => entryKey(seq, lane));
+  async write({ cursors, puts = [], revoked, sync }: Change): Promise<void> {
+    const gone = revoked ? revoked.packs.map(({ seq, lane }) => entryKey(seq, lane)) : [];
+    if (revoked && revoked.nextSeq !== cursors.nextSeq) gone.push(cursorsKey(revoked.nextSeq));
     const stored = puts.map((entry) => ({ key: entryKey(entry.seq, entry.lane), value: encodeEntry(entry) }));
-    stored.push({ key: stateKey, value: cursors.encode() });
+    stored.push({ key: cursorsKey(cursors.nextSeq), value: cursors.encode() });
     this.#logBytes += stored.reduce((sum, { key, value }) => sum + key.length + value.length + 8, 0);
     await this.#batch(
       [
@@ -92,11 +101,14 @@ export class PackDb {
     );
   }
 
-  /** Deletes the packs with these numbers, whatever their lane, and nothing else. Not synced. */
-  async delete(numbers: SequenceRanges): Promise<void> {
+  /** Deletes the packs with these numbers, whatever their lane, and old cursors behind them. Not synced. */
+  async delete(numbers: SequenceRanges, nextSeq: number): Promise<void> {
     const keys: Buffer[] = [];
     for (const [from, to] of numbers) {
-      for (let seq = from; seq <= to; seq += 1) keys.push(entryKey(seq, 'alert'), entryKey(seq, 'data'));
+      for (let seq = from; seq <= to; seq += 1) {
+        keys.push(entryKey(seq, 'alert'), entryKey(seq, 'data'));
+        if (seq + 1 < nextSeq) keys.push(cursorsKey(seq + 1));
+      }
     }
     this.#logBytes += keys.length * 12;
     await this.#batch(
@@ -107,7 +119,7 @@ export class PackDb {
 
   /** Writes what stands in memory to a table file, so that what comes next begins a file of its own. */
   async flush(): Promise<void> {
-    await this.#opened().compactRange(afterEntries, afterEntries);
+    await this.#compact(afterEntries, afterEntries);
   }
 
   /** At most `limit` packs with numbers in [from, to], in order. */
@@ -133,7 +145,7 @@ export class PackDb {
 
   /** Gives the space of deleted packs in [from, to] back to the disk. */
   async compact(from: number, to: number): Promise<void> {
-    await this.#opened().compactRange(entryKey(from), entryKey(to + 1));
+    await this.#compact(boundaryKey(from), boundaryKey(to + 1));
   }
 
   /** All bytes written so far: the log, and the tables that compactions wrote (LevelDB tells them in whole MB). */
@@ -142,9 +154,28 @@ export class PackDb {
   }
 
   async #iterate(from: number, to: number, limit: number, values: boolean): Promise<[Buffer, Buffer][]> {
+    const found: [Buffer, Buffer][] = [];
+    const range = { gte: boundaryKey(from), lt: boundaryKey(to + 1), values, fillCache: false };
     try {
-      const range = { gte: entryKey(from), lt: entryKey(to + 1), limit, values, fillCache: false };
-      return await this.#opened().iterator(range).all();
+      const iterator = this.#opened().iterator(range);
+      try {
+        while (found.length < limit) {
+          const next = await iterator.nextv(limit - found.length);
+          if (next.length === 0) break;
+          found.push(...next.filter(([key]) => !isCursorsKey(key)));
+        }
+      } finally {
+        await iterator.close();
+      }
+    } catch (error) {
+      throw ioError(error);
+    }
+    return found;
+  }
+
+  async #compact(from: Buffer, to: Buffer): Promise<void> {
+    try {
+      await this.#opened().compactRange(from, to);
     } catch (error) {
       throw ioError(error);
     }
@@ -162,6 +193,14 @@ export class PackDb {
     if (!this.#db) throw new RetryableError('unavailable', 'the outbox has no open database');
     return this.#db;
   }
+}
+
+/** The last key holds them, always: this is a seek and no search. */
+async function lastCursors(db: LevelDb): Promise<Cursors | undefined> {
+  const [last] = await db.iterator({ reverse: true, limit: 1 }).all();
+  if (!last) return undefined;
+  if (!isCursorsKey(last[0])) throw new RangeError('the last key holds no cursors');
+  return Cursors.decode(last[1]);
 }
 
 const makeClassicLevel: MakeLevelDb = (directory, options) => new ClassicLevel<Buffer, Buffer>(directory, options);

@@ -23,6 +23,7 @@ export interface RoomMakerOptions {
 /** What one thinned pack is made of: more would hold up the event loop while it is decoded. */
 const thinLimits = { packs: 256, bytes: 256 * 1024 };
 const maxDropped = 2000;
+const maxChatterBytes = 1024 * 1024;
 
 /**
  * Keeps the outbox within its budget. In this order: acknowledged packs, which are kept only for a resend, go; the
@@ -46,6 +47,7 @@ export class RoomMaker {
     await store.ready();
     if (!store.hasReserve) await this.#ensureReserve();
     if (usage.grownBytes > limits.writeBufferBytes) await usage.measure();
+    if (usage.chatterBytes > maxChatterBytes) await this.#silence();
     if (this.#isAbove(limits.highBytes)) await this.#giveUp();
     if (usage.bytes > limits.hardBytes) await this.#reclaimer.reclaimAll();
     if (usage.bytes > limits.hardBytes) {
@@ -76,6 +78,12 @@ export class RoomMaker {
   /** Resolves when no compaction is under way. */
   async idle(): Promise<void> {
     await this.#reclaimer.idle();
+  }
+
+  /** An open begins a new log of events; the old one is kept once. */
+  async #silence(): Promise<void> {
+    await this.#reclaimer.settle();
+    await this.options.store.refresh();
   }
 
   async #ensureReserve(): Promise<void> {

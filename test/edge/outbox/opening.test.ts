@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
@@ -6,6 +6,7 @@ import { FatalError } from '../../../core/runtime/errors.js';
 import { LevelOutbox } from '../../../edge/outbox/level-outbox.js';
 import { drain } from '../../contracts/outbox/harness.js';
 import { seqsOf, tracedEntry } from '../../contracts/outbox/traced-pack.js';
+import { waitFor } from '../../servers/wait-for.js';
 import { tempDir } from '../../support/temp-dir.js';
 import { levelOptions } from './level-under-test.js';
 
@@ -42,6 +43,21 @@ describe('opening an outbox', () => {
     const error = await outbox.start().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(FatalError);
     expect(error).toMatchObject({ code: 'corrupt', message: expect.stringContaining(directory) as string });
+  });
+
+  it('does not let the event log of LevelDB grow for ever', async () => {
+    const directory = await tempDir();
+    const outbox = new LevelOutbox(levelOptions(directory));
+    await outbox.start();
+    const log = join(directory, 'packs', 'LOG');
+    await writeFile(log, Buffer.alloc(2 * 1024 * 1024), { flag: 'a' });
+    await waitFor('a new event log', 10_000, async () => {
+      await outbox.append([tracedEntry('data', ['x'], 60_000)]);
+      return (await stat(log)).size < 1024 * 1024;
+    });
+    const { lastSeq } = outbox.status();
+    expect(seqsOf(await drain(outbox))).toEqual([...Array(lastSeq + 1).keys()]);
+    await outbox.stop(1000);
   });
 
   it('counts readings in and out, over a restart, and shows its size', async () => {
