@@ -29,7 +29,7 @@ const kafkaSchema = z.strictObject({
     .optional()
     .describe('Copies of each partition of a new topic; unless set 3 where three brokers are named, else 1'),
   sessionTimeoutMs: durationBetween('6s', '5m')
-    .prefault('30s')
+    .prefault('10s')
     .describe('A consumer that is silent for so long is taken for dead'),
   tls: z
     .strictObject({
