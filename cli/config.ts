@@ -31,7 +31,7 @@ const simulatorSchema = z.strictObject({
   sensorsPerDevice: z.int().min(1).max(10_000).default(20).describe('Sensors of one device'),
   every: durationBetween('10ms', '1h').prefault('1s').describe('Sampling interval'),
   seed: z.int().min(0).default(1).describe('Seed of all values'),
-  spikes: z.number().min(0).max(1).default(0.0005).describe('Probability of a spike per reading'),
+  spikes: z.number().min(0).max(1).default(0.0002).describe('Probability of a spike per reading'),
 });
 
 const reportsSchema = z.strictObject({

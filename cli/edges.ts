@@ -14,6 +14,7 @@ import { environment } from './environment.js';
 import type { MergedRegistry } from './merged-registry.js';
 import { simulatedSensor } from './simulated-sensor.js';
 import { together } from './together.js';
+import { version } from './version.js';
 
 export interface EdgesOptions {
   readonly config: FieldlineConfig;
@@ -75,7 +76,7 @@ export class Edges implements Part {
       { name: 'simulated', sensor: simulatedSensor(simulated, clock), intervalMs: this.options.config.simulator.every },
     ];
     const seams = { clock, logger, registry: registry.child({ site, device }) };
-    return createEdge(config, { ...seams, ...(extraSensors && { extraSensors }) });
+    return createEdge(config, { ...seams, version, ...(extraSensors && { extraSensors }) });
   }
 
   /** This machine: as configured, but speaking to the gateway of this process. */

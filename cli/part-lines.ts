@@ -14,6 +14,7 @@ import { deviceSecretFile } from './commands/common.js';
 import type { FieldlineConfig } from './config.js';
 import { ownEdgeConfig } from './edges.js';
 import { environment } from './environment.js';
+import { version } from './version.js';
 
 export interface PartSeams {
   readonly config: FieldlineConfig;
@@ -25,7 +26,7 @@ export interface PartSeams {
 async function edgeParts({ config, logger, registry }: PartSeams): Promise<Part[]> {
   const edge = ownEdgeConfig(config);
   const gateway = { ...edge.gateway, password: edge.gateway.password ?? environment.devicePassword() };
-  const agent = createEdge({ ...edge, gateway }, { clock, logger, registry });
+  const agent = createEdge({ ...edge, gateway }, { clock, logger, registry, version });
   const notReady = () => (agent.status().uplink.connected ? [] : ['The gateway is not connected.']);
   return [agent, new OpsServer({ ...config.ops, registry, notReady, logger })];
 }
