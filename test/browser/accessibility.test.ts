@@ -39,6 +39,11 @@ describe.skipIf(!(await haveServers('chromium')))('every view of the console', (
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
       );
       expect(wide).toBe(0);
+      const cut = await page.$$eval(
+        '.table-wrap',
+        (all) => all.filter((one) => one.scrollWidth > one.clientWidth).length,
+      );
+      expect(cut).toBe(0);
     });
   });
 

@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { haveServers } from '../servers/ensure.js';
 import { waitFor } from '../servers/wait-for.js';
 import { useConsole } from './console-bench.js';
@@ -34,12 +34,12 @@ describe.skipIf(!(await haveServers('chromium')))('the console', () => {
 
   it('shows the figures, the path and the newest state of the line', async () => {
     const { page } = await openTab(console_.browser, console_.url, '#/');
-    await page.waitForSelector('.tile-number:text-matches("^\\\\d")');
+    await waitFor('figures', 5000, async () => /Devices online\d/.test((await page.textContent('.tiles')) ?? ''));
     const tiles = await page.$$eval('.tile', (all) => all.map((tile) => tile.textContent));
     expect(tiles).toHaveLength(5);
     expect(tiles[2]).toMatch(/Devices online8of 8none offline/);
     await waitFor('all packs stored', 10_000, async () =>
-      /all \d+ packs stored/.test((await page.textContent('.tiles')) ?? ''),
+      /\d+ packs stored/.test((await page.textContent('.tiles')) ?? ''),
     );
     const stops = await page.$$eval('.path h3', (all) => all.map((stop) => stop.textContent));
     expect(stops).toEqual(['Edge', 'Gateway', 'Log', 'Ingest', 'Store']);
@@ -161,7 +161,9 @@ describe.skipIf(!(await haveServers('chromium')))('the console', () => {
     await page.waitForSelector('.live-card canvas');
     await page.waitForSelector('.connection.ok');
     await page.evaluate(() => ((globalThis as unknown as { stays: boolean }).stays = true));
+    await page.waitForSelector('[data-stop="ingest"]');
     await console_.plant.takeApi();
+    onTestFinished(() => console_.plant.giveApi());
     await page.waitForSelector('.banner-in', { timeout: 5000 });
     expect(await page.textContent('.banner')).toMatch(/API is away.*What you see is from/);
     expect(await page.textContent('.connection')).toBe('away');

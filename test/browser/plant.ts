@@ -98,7 +98,7 @@ export class Plant implements Part {
   }
 
   async giveApi(): Promise<void> {
-    this.api = this.makeApi();
+    this.api ??= this.makeApi();
     await this.api.start();
   }
 

@@ -16,6 +16,8 @@ export interface App {
   readonly api: ApiClient;
   readonly live: LiveFeed;
   readonly clock: ServerClock;
+  /** Where live charts end, in milliseconds: the present, or while the API is away the moment it left. */
+  readonly presentMs: () => number;
   readonly frames: FrameLoop;
   readonly fleet: FleetData;
   readonly alerts: AlertData;

@@ -67,9 +67,27 @@ describe('the buffer of a series', () => {
 describe('the open bucket of a rollup', () => {
   it('grows with the readings of its minute and begins anew with the next', () => {
     const fold = new BucketFold(60_000);
-    fold.add(60_001, 2);
-    expect(fold.add(119_000, 4)).toEqual({ startMs: 60_000, mean: 3, min: 2, max: 4 });
-    expect(fold.add(120_000, 7)).toEqual({ startMs: 120_000, mean: 7, min: 7, max: 7 });
-    expect(fold.add(119_999, 100)).toBeUndefined();
+    fold.add({ timeMs: 60_001, value: 2 });
+    expect(fold.add({ timeMs: 119_000, value: 4 })).toEqual({ startMs: 60_000, mean: 3, min: 2, max: 4 });
+    expect(fold.add({ timeMs: 120_000, value: 7 })).toEqual({ startMs: 120_000, mean: 7, min: 7, max: 7 });
+  });
+
+  it('takes each point once, in order', () => {
+    const fold = new BucketFold(60_000);
+    fold.add({ timeMs: 1000, value: 2 });
+    expect(fold.add({ timeMs: 1000, value: 2 })).toBeUndefined();
+    expect(fold.add({ timeMs: 999, value: 100 })).toBeUndefined();
+    expect(fold.add({ timeMs: 1001, value: 4 })!.mean).toBe(3);
+  });
+
+  it('weighs a window by its readings, and keeps its extremes', () => {
+    const fold = new BucketFold(60_000);
+    fold.add({ timeMs: 0, value: 1, count: 30, min: -5, max: 8 });
+    expect(fold.add({ timeMs: 30_000, value: 4, count: 10, min: 3, max: 5 })).toEqual({
+      startMs: 0,
+      mean: 1.75,
+      min: -5,
+      max: 8,
+    });
   });
 });

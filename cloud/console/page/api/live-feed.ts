@@ -76,6 +76,12 @@ export class LiveFeed {
     return () => set.delete(listener);
   }
 
+  /** For how long the connection has been away, in milliseconds; 0 while it is not. */
+  awayMs(): number {
+    const connection = this.connection.value;
+    return connection.state === 'away' ? performance.now() - connection.sinceMs : 0;
+  }
+
   retryNow(): void {
     this.connect();
   }

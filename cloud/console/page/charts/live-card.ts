@@ -60,9 +60,10 @@ export class LiveCard {
 
   /** Draws the present: called when something came, and by the clock, so that silence shows as well. */
   refresh(): void {
-    const toMs = this.app.clock.nowUs() / 1000;
+    const toMs = this.app.presentMs();
+    const nowMs = this.app.clock.nowUs() / 1000;
     this.plot.show({ fromMs: toMs - this.input.windowMs, toMs }, 0);
-    for (const [index, line] of this.lines.entries()) this.showValue(line, this.values[index]!, toMs);
+    for (const [index, line] of this.lines.entries()) this.showValue(line, this.values[index]!, nowMs);
   }
 
   dispose(): void {

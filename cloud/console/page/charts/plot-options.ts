@@ -1,6 +1,6 @@
 import type uPlot from 'uplot';
 import { formatBytes, formatNumber, unitSymbol } from '../model/format.js';
-import { axisTimes } from './axis-times.js';
+import { axisTicks, axisTimes } from './axis-times.js';
 import { scaleOf } from './line.js';
 import type { Palette } from './palette.js';
 
@@ -50,9 +50,10 @@ function timeAxis(palette: () => Palette): uPlot.Axis {
     font: palette().font,
     size: 30,
     gap: 6,
-    space: 76,
+    space: (_plot, _axis, _min, _max, widthPx) => (widthPx < 520 ? 58 : 76),
     grid: { show: false },
     ticks: { stroke: () => palette().grid, width: 1, size: 4 },
+    splits: (_plot, _axis, fromMs, toMs, stepMs) => axisTicks(fromMs, toMs, stepMs),
     values: (_plot, ticks, _axis, _space, stepMs) => axisTimes(ticks, stepMs),
   };
 }

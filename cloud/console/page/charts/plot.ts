@@ -22,7 +22,7 @@ export interface PlotInput {
 /** One chart: uPlot's frame around lines that are read straight from their buffers, so that nothing is copied to draw. */
 export class Plot {
   private plot: uPlot | undefined;
-  private window: Window = { fromMs: 0, toMs: 1 };
+  private window: Window | undefined;
   private bucketMs = 0;
   private focus: string | undefined;
   private readonly hidden = new Set<string>();
@@ -33,16 +33,18 @@ export class Plot {
 
   constructor(private readonly input: PlotInput) {
     this.resize = new ResizeObserver(() => this.input.frames.request(this.drawNow));
-    this.seen = new IntersectionObserver((entries) => this.looked(entries.at(-1)!.isIntersecting));
+    const seen = (entries: readonly IntersectionObserverEntry[]): void => this.looked(entries.at(-1)!.isIntersecting);
+    this.seen = new IntersectionObserver(seen, { rootMargin: '200px' });
     this.resize.observe(input.host);
     this.seen.observe(input.host);
   }
 
   /** Shows a window of time in the next frame; out of sight it is only remembered. */
   show(window: Window, bucketMs: number): void {
+    const first = this.window === undefined;
     this.window = window;
     this.bucketMs = bucketMs;
-    if (this.inView) this.input.frames.request(this.drawNow);
+    if (this.inView || first) this.input.frames.request(this.drawNow);
   }
 
   /** Lets one line stand out, or none. */
@@ -79,32 +81,32 @@ export class Plot {
 
   private render(): void {
     const { clientWidth: width, clientHeight: height } = this.input.host;
-    if (width < 20 || height < 20) return;
+    if (!this.window || width < 20 || height < 20) return;
     this.plot ??= this.create(width, height);
     if (this.plot.width !== width || this.plot.height !== height) this.plot.setSize({ width, height });
-    this.setScales(this.plot);
+    this.setScales(this.plot, this.window);
   }
 
   private get shown(): Line[] {
     return this.input.lines.filter(({ key }) => !this.hidden.has(key));
   }
 
-  private setScales(plot: uPlot): void {
-    const { fromMs, toMs } = this.window;
+  private setScales(plot: uPlot, window: Window): void {
+    const { fromMs, toMs } = window;
     plot.batch(() => {
       plot.setData([[fromMs, toMs], ...unitsOf(this.input.lines).map(() => [null, null])], false);
       plot.setScale('x', { min: fromMs, max: toMs });
       for (const unit of unitsOf(this.input.lines)) {
-        const [min, max] = this.valueRange(unit);
+        const [min, max] = this.valueRange(unit, window);
         plot.setScale(scaleOf(unit), { min, max });
       }
     });
   }
 
-  private valueRange(unit: string): [number, number] {
+  private valueRange(unit: string, { fromMs, toMs }: Window): [number, number] {
     let [min, max] = [Infinity, -Infinity];
     for (const line of this.shown) {
-      const summary = line.unit === unit && summarise(line.buffer.track(), this.window.fromMs, this.window.toMs);
+      const summary = line.unit === unit && summarise(line.buffer.track(), fromMs, toMs);
       if (summary) [min, max] = [Math.min(min, summary.min), Math.max(max, summary.max)];
     }
     return min > max ? [0, 1] : niceRange(min, max, unit);

@@ -1,7 +1,7 @@
 import { seriesPerQuery, type ApiClient, type QueryRequest } from '../api/client.js';
 import { seriesPerFeed, type LiveFeed } from '../api/live-feed.js';
 import type { Completeness, LivePoint, Quality, QueryAnswer, QuerySeries } from '../api/types.js';
-import { BucketFold } from '../model/live-bucket.js';
+import { BucketFold, type FoldedPoint } from '../model/live-bucket.js';
 import { PointBuffer } from '../model/point-buffer.js';
 
 export interface TrackOptions {
@@ -14,6 +14,9 @@ export interface TrackOptions {
   readonly perQuery?: number;
 }
 
+/** Buckets behind the store's last that may not be rolled up yet, beside the open one. */
+const openBuckets = 2;
+
 export type LoadRequest = Omit<QueryRequest, 'series'>;
 
 /**
@@ -24,6 +27,7 @@ export class LiveTracks {
   private readonly buffers: ReadonlyMap<string, PointBuffer>;
   private readonly last = new Map<string, LivePoint>();
   private readonly folds = new Map<string, BucketFold>();
+  private readonly storedToMs = new Map<string, number>();
   private bucketMs = 0;
   private following = true;
   private onPoints: ((touched: ReadonlySet<string>) => void) | undefined;
@@ -63,7 +67,7 @@ export class LiveTracks {
 
   /**
    * Loads a range anew: what is there is replaced as soon as the answer is. Live readings go on being added while
-   * `follow`; to rollups of a minute they are added as the open bucket, to wider ones not at all.
+   * `follow`; to rollups of a minute as the open bucket, after {@link loadOpenBuckets}; to wider ones not at all.
    */
   async load(request: LoadRequest, follow: boolean, signal: AbortSignal): Promise<QueryAnswer> {
     const all: QuerySeries[] = [];
@@ -85,10 +89,44 @@ export class LiveTracks {
   private goOn(tier: QueryAnswer['tier'], follow: boolean): boolean {
     const bucketMs = tier === '1m' ? 60_000 : 0;
     const goesOn = this.following && follow && bucketMs === this.bucketMs;
-    if (!goesOn) this.folds.clear();
+    this.folds.clear();
     this.bucketMs = bucketMs;
     this.following = follow && (tier === 'raw' || tier === '1m');
-    return goesOn;
+    return goesOn && bucketMs === 0;
+  }
+
+  /**
+   * Makes the buckets that the store has not rolled up yet from its raw points, so that the open one is whole from its
+   * start and live readings go on with it.
+   */
+  async loadOpenBuckets(toUs: number, signal: AbortSignal): Promise<void> {
+    const { bucketMs } = this;
+    if (!this.following || bucketMs === 0) return;
+    const fromUs = (Math.floor(toUs / 1000 / bucketMs) - openBuckets) * bucketMs * 1000;
+    const request = { fromUs, toUs: toUs + 60e6, tier: 'raw', limit: 2000 } as const;
+    for await (const answer of this.query(this.options.series, request, signal))
+      for (const { series, columns } of answer.series) this.foldColumns(series, columns);
+  }
+
+  private foldColumns(series: string, { timeUs, value, count, min, max }: QuerySeries['columns']): void {
+    this.folds.delete(series);
+    for (let i = 0; i < timeUs.length; i += 1) {
+      const number = value[i];
+      if (typeof number !== 'number') continue;
+      this.fold(series, { timeMs: timeUs[i]! / 1000, value: number, count: count[i], min: min[i], max: max[i] });
+    }
+  }
+
+  private fold(series: string, point: FoldedPoint): void {
+    const buffer = this.buffers.get(series)!;
+    let fold = this.folds.get(series);
+    if (!fold) this.folds.set(series, (fold = new BucketFold(this.bucketMs)));
+    const bucket = fold.add(point);
+    if (!bucket) return;
+    // What the store rolled up is right; only the bucket behind its last is ours to draw.
+    const stored = this.storedToMs.get(series) ?? -Infinity;
+    if (bucket.startMs > stored)
+      buffer.push({ timeMs: bucket.startMs, value: bucket.mean, min: bucket.min, max: bucket.max });
   }
 
   /** Asks for what came since `fromUs` of the series that no live stream brings. */
@@ -120,6 +158,7 @@ export class LiveTracks {
     const tail = buffer.after(Math.max(endMs, tailFromMs));
     buffer.clear();
     pushColumns(buffer, columns);
+    this.storedToMs.set(series, endMs);
     for (const point of tail) buffer.push(point);
   }
 
@@ -137,15 +176,10 @@ export class LiveTracks {
   }
 
   private append([series, timeUs, , quality]: LivePoint, value: number): void {
-    const buffer = this.buffers.get(series)!;
-    const timeMs = timeUs / 1000;
-    if (this.bucketMs === 0) return buffer.push({ timeMs, value, quality });
-    let fold = this.folds.get(series);
-    if (!fold) this.folds.set(series, (fold = new BucketFold(this.bucketMs)));
-    const bucket = fold.add(timeMs, value);
-    // The store's own buckets are whole; ours begins when the page did.
-    if (bucket && bucket.startMs > buffer.lastMs - 1)
-      buffer.push({ timeMs: bucket.startMs, value: bucket.mean, min: bucket.min, max: bucket.max });
+    const point = { timeMs: timeUs / 1000, value };
+    if (this.bucketMs === 0) this.buffers.get(series)!.push({ ...point, quality });
+    // A fold begins with the raw points of its bucket, or its mean would be of half a minute.
+    else if (this.folds.has(series)) this.fold(series, point);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ApiClient } from '../api/client.js';
 import type { LiveFeed } from '../api/live-feed.js';
 import type { PipelineView } from '../api/types.js';
 import { Cell } from '../model/cell.js';
@@ -24,12 +25,20 @@ export class PipelineData {
   private readonly rates = new StageRates();
 
   constructor(
+    private readonly api: ApiClient,
     private readonly live: LiveFeed,
     private readonly clock: ServerClock,
   ) {}
 
   start(): void {
     this.live.on('pipeline', (view) => this.heard(view));
+    void this.loadFirst();
+  }
+
+  /** The stream speaks once a second; the first figures need not wait for it, and it brings them if this fails. */
+  private async loadFirst(): Promise<void> {
+    const view = await this.api.pipeline().catch(() => undefined);
+    if (view && !this.report.value) this.heard(view);
   }
 
   private heard(view: PipelineView): void {

@@ -4,6 +4,8 @@ import { icon } from './icon.js';
 export interface TableColumn<T> {
   readonly key: string;
   readonly title: string;
+  /** Stands for the title on narrow screens. */
+  readonly short?: string;
   /** What to sort by; without it the column is not sorted. Numbers sort as numbers, text by its digits and letters. */
   readonly sortBy?: (item: T) => number | string | null;
   /** Fills the cell; called again when the item changed. */
@@ -69,9 +71,9 @@ export class DataTable<T> {
 
   private header(column: TableColumn<T>): HTMLTableCellElement {
     const classes = this.classes(column);
-    if (!column.sortBy) return h('th', { scope: 'col', class: classes }, column.title);
+    if (!column.sortBy) return h('th', { scope: 'col', class: classes }, ...titles(column));
     const button = h('button', { class: 'sort', type: 'button', on: { click: () => this.sortBy(column.key) } });
-    button.append(column.title, h('span', { class: 'sort-mark', 'aria-hidden': 'true' }));
+    button.append(...titles(column), h('span', { class: 'sort-mark', 'aria-hidden': 'true' }));
     return h('th', { scope: 'col', class: classes }, button);
   }
 
@@ -169,6 +171,11 @@ export class DataTable<T> {
     const row = this.rows.get((element as HTMLElement).dataset['key'] ?? '');
     if (row) this.options.onOpen?.(row.item);
   }
+}
+
+function titles({ title, short }: { title: string; short?: string }): (string | HTMLElement)[] {
+  if (short === undefined) return [title];
+  return [h('span', { class: 'wide-only' }, title), h('span', { class: 'narrow-only' }, short)];
 }
 
 /** Replaces the cells that changed; the others keep their place, and a link in them its focus. */

@@ -123,8 +123,7 @@ function alertTable(app: App, caption: string, columns: TableColumn<DeviceAlert>
 function raisedColumns(app: App): TableColumn<DeviceAlert>[] {
   return [
     { key: 'severity', title: 'Severity', cell: severityBadge },
-    { key: 'where', title: 'Where', cell: (alert) => where(app, alert) },
-    { key: 'message', title: 'Message', cell: ({ message }) => message },
+    { key: 'where', title: 'Alert', cell: (alert) => where(app, alert) },
     { key: 'value', title: 'Value', numeric: true, priority: 2, cell: (alert) => alertFigures(app, alert) },
     { key: 'since', title: 'Since', numeric: true, cell: ({ timeUs }) => ageElement(timeUs, app.clock.nowUs()) },
   ];
@@ -135,13 +134,13 @@ function historyColumns(app: App): TableColumn<DeviceAlert>[] {
     { key: 'time', title: 'Time', cell: ({ timeUs }) => timeElement(timeUs, app.clock.nowUs()) },
     { key: 'state', title: 'State', cell: stateBadge },
     { key: 'severity', title: 'Severity', priority: 2, cell: severityBadge },
-    { key: 'where', title: 'Where', cell: (alert) => where(app, alert) },
+    { key: 'where', title: 'Alert', cell: (alert) => where(app, alert) },
     { key: 'rule', title: 'Rule', priority: 3, cell: ({ rule }) => h('code', null, rule) },
-    { key: 'message', title: 'Message', priority: 2, cell: ({ message }) => message },
     { key: 'value', title: 'Value', numeric: true, priority: 3, cell: (alert) => alertFigures(app, alert) },
   ];
 }
 
 function where(app: App, alert: DeviceAlert): Child {
-  return h('a', { href: alertCharts(alert, app.clock.nowUs()), tabindex: -1 }, alertTitle(alert));
+  const link = h('a', { href: alertCharts(alert, app.clock.nowUs()), tabindex: -1 }, alertTitle(alert));
+  return h('div', { class: 'alert-cell' }, link, h('span', { class: 'muted' }, alert.message));
 }

@@ -94,7 +94,7 @@ export class ChartBoard {
   }
 
   private span(): Span | undefined {
-    return this.state && resolveSpan(this.state.from, this.state.to, this.app.clock.nowUs() / 1000);
+    return this.state && resolveSpan(this.state.from, this.state.to, this.app.presentMs());
   }
 
   private async load(): Promise<void> {
@@ -116,6 +116,8 @@ export class ChartBoard {
         signal,
       );
       this.loaded(answer, limit);
+      if (span.live) await tracks.loadOpenBuckets(span.toMs * 1000, signal);
+      this.draw();
     } catch (error) {
       if (!signal.aborted) this.failed(error);
     }

@@ -1,6 +1,7 @@
 import type { App } from '../app.js';
 import type { DeviceView } from '../api/types.js';
 import { formatBytes, formatCount, formatRanges, formatShare, plural, rangesCount } from '../model/format.js';
+import { arrivalOf } from '../model/arrival.js';
 import { onlineBadge } from '../ui/badges.js';
 import { h, replace, type Child } from '../ui/h.js';
 import { ageElement } from '../ui/time.js';
@@ -29,21 +30,22 @@ function state(app: App, device: DeviceView): HTMLElement[] {
 }
 
 function arrival(device: DeviceView): HTMLElement[] {
+  const { gaps, onTheWay, share } = arrivalOf(device);
   const made = (device.lastSeq ?? -1) + 1;
-  const gaps = rangesCount(device.missing);
-  const words =
-    gaps === 0 ? 'Nothing is missing.' : `${plural(gaps, 'pack')} not here yet: ${formatRanges(device.missing, 6)}`;
+  const missing = rangesCount(gaps);
+  const words = missing === 0 ? 'Nothing is missing.' : `${plural(missing, 'pack')} missing: ${formatRanges(gaps, 6)}.`;
+  const way = onTheWay > 0 ? ` ${formatCount(onTheWay)} on the way.` : '';
   const heading = h(
     'header',
     { class: 'card-head' },
     h('h2', null, 'Completeness'),
-    h('b', { class: 'share' }, formatShare(device.completeness)),
+    h('b', { class: 'share' }, formatShare(share)),
   );
   const received =
     device.received === null
       ? 'The store cannot tell how many packs it has.'
       : `${formatCount(device.received)} of ${plural(made, 'pack')} stored.`;
-  return [heading, sequenceStrip(device), h('p', { class: 'muted' }, `${received} ${words}`)];
+  return [heading, sequenceStrip(device), h('p', { class: 'muted' }, `${received} ${words}${way}`)];
 }
 
 function fact(name: string, content: Child): HTMLElement {

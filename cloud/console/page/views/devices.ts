@@ -1,6 +1,7 @@
 import type { App, View } from '../app.js';
 import type { DeviceView } from '../api/types.js';
-import { formatCount, formatRanges, formatShare, plural, rangesCount } from '../model/format.js';
+import { formatCount, formatRanges, formatShare, plural } from '../model/format.js';
+import { arrivalOf, missingCount } from '../model/arrival.js';
 import type { Loadable } from '../model/loadable.js';
 import type { Scope } from '../model/scope.js';
 import { deviceHash } from '../model/url-state.js';
@@ -70,7 +71,7 @@ function showDevices(devices: Loadable<readonly DeviceView[]>, memory: Memory, {
 function matches(device: DeviceView, { query, state }: Memory): boolean {
   if (state === 'online' && !device.online) return false;
   if (state === 'offline' && device.online) return false;
-  if (state === 'gaps' && device.missing.length === 0) return false;
+  if (state === 'gaps' && missingCount(device) === 0) return false;
   const text = `${device.site} ${device.device} ${device.version ?? ''}`.toLowerCase();
   return query
     .toLowerCase()
@@ -111,15 +112,16 @@ function columns(app: App): TableColumn<DeviceView>[] {
     {
       key: 'complete',
       title: 'Completeness',
+      short: 'Complete',
       numeric: true,
-      sortBy: ({ completeness }) => completeness,
+      sortBy: (device) => arrivalOf(device).share,
       cell: completeness,
     },
     {
       key: 'missing',
       title: 'Missing packs',
       priority: 3,
-      sortBy: ({ missing }) => rangesCount(missing),
+      sortBy: missingCount,
       cell: missing,
     },
     {
@@ -141,6 +143,7 @@ function columns(app: App): TableColumn<DeviceView>[] {
     {
       key: 'seen',
       title: 'Last seen',
+      short: 'Seen',
       numeric: true,
       sortBy: ({ lastSeenUs }) => -lastSeenUs,
       cell: ({ lastSeenUs }) => ageElement(lastSeenUs, app.clock.nowUs()),
@@ -160,11 +163,12 @@ function deviceLink(device: DeviceView): Child {
 }
 
 function completeness(device: DeviceView): Child {
-  const whole = device.completeness === null || device.completeness >= 1;
-  return h('span', { class: whole ? '' : 'warn-text' }, formatShare(device.completeness));
+  const { share } = arrivalOf(device);
+  return h('span', { class: share === null || share >= 1 ? '' : 'warn-text' }, formatShare(share));
 }
 
-function missing({ missing: ranges }: DeviceView): Child {
-  if (ranges.length === 0) return h('span', { class: 'muted' }, 'none');
-  return h('span', { class: 'warn-text', title: formatRanges(ranges, 20) }, formatRanges(ranges, 2));
+function missing(device: DeviceView): Child {
+  const { gaps, onTheWay } = arrivalOf(device);
+  if (gaps.length > 0) return h('span', { class: 'warn-text', title: formatRanges(gaps, 20) }, formatRanges(gaps, 2));
+  return h('span', { class: 'muted' }, onTheWay > 0 ? `none, ${formatCount(onTheWay)} on the way` : 'none');
 }

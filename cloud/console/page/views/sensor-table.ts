@@ -69,7 +69,14 @@ function columns(app: App): TableColumn<SeriesRow>[] {
       sortBy: ({ quantity }) => quantity,
       cell: ({ quantity }) => quantityTitle(quantity),
     },
-    { key: 'value', title: 'Last value', numeric: true, sortBy: ({ last }) => last?.value ?? null, cell: value },
+    {
+      key: 'value',
+      title: 'Last value',
+      short: 'Value',
+      numeric: true,
+      sortBy: ({ last }) => last?.value ?? null,
+      cell: value,
+    },
     {
       key: 'quality',
       title: 'Quality',

@@ -9,6 +9,7 @@ import {
   shareMeasure,
   type Measure,
 } from '../model/format.js';
+import { arrivalOfAll } from '../model/arrival.js';
 import { readyValue } from '../model/loadable.js';
 import type { PointBuffer } from '../model/point-buffer.js';
 import type { Scope } from '../model/scope.js';
@@ -23,6 +24,7 @@ class Tile {
   private readonly unit = h('span', { class: 'tile-unit' });
   private readonly note = h('p', { class: 'tile-note' }, '\u00a0');
   private readonly spark = new Sparkline();
+  private readonly bar = h('div', { class: 'tile-bar' }, h('div'));
 
   constructor(label: string, explanation: string) {
     const value = h('p', { class: 'tile-value' }, this.number, this.unit);
@@ -36,6 +38,12 @@ class Tile {
     if (!trend) return;
     if (!this.spark.element.isConnected) this.element.append(this.spark.element);
     this.spark.draw(trend.track());
+  }
+
+  /** Shows a share as a bar at the foot. */
+  showShare(share: number): void {
+    if (!this.bar.isConnected) this.element.append(this.bar);
+    (this.bar.firstElementChild as HTMLElement).style.width = `${100 * share}%`;
   }
 
   /** Sets the tile apart when its figure asks for a look. */
@@ -54,7 +62,7 @@ export function buildTiles(app: App, scope: Scope): HTMLElement {
     ),
     devices: new Tile('Devices online', 'Devices that are connected, of all that ever announced themselves'),
     outbox: new Tile('Outbox depth', 'Packs that wait on the devices online for the gateway’s acknowledgement'),
-    complete: new Tile('Completeness', 'Packs in the store, of all that the devices say they made'),
+    complete: new Tile('Completeness', 'Packs in the store, of all that the devices made and that had time to arrive'),
   };
   const showReport = (report: PipelineReport | undefined): void => report && showPipeline(app, tiles, report);
   scope.add(app.pipeline.report.follow(showReport));
@@ -90,10 +98,13 @@ function showPipeline(
 }
 
 function showCompleteness(tile: Tile, devices: readonly DeviceView[] | undefined): void {
-  const known = devices?.filter(({ lastSeq, received }) => lastSeq !== null && received !== null) ?? [];
-  const made = known.reduce((sum, { lastSeq }) => sum + lastSeq! + 1, 0);
-  const received = known.reduce((sum, device) => sum + device.received!, 0);
+  const { made, stored, onTheWay } = arrivalOfAll(devices ?? []);
   if (made === 0) return tile.show(shareMeasure(null), devices === undefined ? '' : 'no packs announced yet');
-  const away = `${plural(made - received, 'pack')} on the way or missing`;
-  tile.show(shareMeasure(received / made), made === received ? `all ${formatCount(made)} packs stored` : away);
+  const missing = made - onTheWay - stored;
+  const share = Math.min(1, stored / Math.max(1, made - onTheWay));
+  const way = onTheWay > 0 ? `, ${formatCount(onTheWay)} on the way` : '';
+  const words = missing > 0 ? `${plural(missing, 'pack')} missing` : `${formatCount(stored)} packs stored`;
+  tile.show(shareMeasure(share), words + way);
+  tile.showShare(share);
+  tile.mark(missing > 0 ? 'warn' : undefined);
 }
