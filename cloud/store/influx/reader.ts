@@ -26,6 +26,8 @@ interface Extent extends SeriesId {
 /** About how many rows one query may answer, and how many series it may name. */
 const pageRows = 20_000;
 const maxQuerySeries = 200;
+/** Of a range as short as this nobody needs to ask first how much there is. */
+const shortRangeUs = 120_000_000;
 
 /** Reads points and rollups. It asks for no more than a page at a time, whatever the range. */
 export class Reader {
@@ -56,22 +58,25 @@ export class Reader {
   /** The newest points of one series, oldest first. It looks back in growing steps until it has enough. */
   async recent(series: SeriesId, range: TimeRange, limit: number): Promise<StoredPoint[]> {
     const { realtime } = this.options.buckets;
+    if (limit <= 0 || range.fromUs >= range.toUs) return [];
+    if (range.toUs - range.fromUs <= shortRangeUs) return (await this.pointsOf(series, range)).slice(-limit);
     const [extent] = await this.extents(realtime, 'quality', series, range);
-    if (!extent || limit <= 0) return [];
+    if (!extent) return [];
     let found: StoredPoint[] = [];
     let toUs = extent.lastUs + 1;
     let widthUs = ((extent.lastUs - extent.firstUs + 1) / extent.count) * limit * 1.5 + 1;
     while (found.length < limit && toUs > extent.firstUs) {
       const fromUs = Math.max(extent.firstUs, Math.floor(toUs - widthUs));
-      const rows = await this.query(realtime, { fromUs, toUs }, matching(series), readPoint);
-      const points = inOrder(rows, comparePoints).filter(
-        (point, i, all) => i === 0 || !isSamePoint(all[i - 1]!, point),
-      );
-      found = [...points, ...found];
+      found = [...(await this.pointsOf(series, { fromUs, toUs })), ...found];
       toUs = fromUs;
       widthUs *= 2;
     }
     return found.slice(-limit);
+  }
+
+  private async pointsOf(series: SeriesId, range: TimeRange): Promise<StoredPoint[]> {
+    const rows = await this.query(this.options.buckets.realtime, range, matching(series), readPoint);
+    return inOrder(rows, comparePoints).filter((point, i, all) => i === 0 || !isSamePoint(all[i - 1]!, point));
   }
 
   /** The newest stamp of every form of the series together, by series key. */
