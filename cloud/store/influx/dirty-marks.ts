@@ -29,14 +29,14 @@ export interface Round {
   readonly buckets: ReadonlyMap<Marked, readonly number[]>;
 }
 
-const maxRoundSeries = 500;
+const maxRoundSeries = 5000;
 
 /** The (series, bucket) pairs whose rollup must be computed again. In memory what {@link MarkStore} holds durably. */
 export class DirtyMarks {
   private readonly tiers = rollupTiers.map(() => new Map<number, Map<Marked, BlockMarks>>());
   private unsaved = new Map<string, { tier: TierSpec; blockUs: number; marked: Marked }>();
 
-  constructor(private readonly store: MarkStore) {}
+  constructor(private readonly store: Pick<MarkStore, 'load' | 'save'>) {}
 
   /** Takes over what is stored; `find` names the series of a row, undefined drops it. */
   async load(find: (row: MarkRow) => Marked | undefined): Promise<void> {

@@ -4,9 +4,9 @@ import type { SeriesFilter, TimeRange } from '../store.js';
 /** Flux text that is complete and safe: every value in it went through the client's quoting. */
 export type Flux = string;
 
-/** A string literal; nothing in the text can end it. */
+/** A string literal; nothing in the text can end it. Flux has no escape for most control characters: no name has any. */
 export function quoted(text: string): Flux {
-  return fluxString(text).toString();
+  return fluxString(text.replace(/\p{Cc}/gu, '\ufffd')).toString();
 }
 
 /** What a Flux range can hold, in microseconds: 64 bits of nanoseconds. */

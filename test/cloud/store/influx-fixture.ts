@@ -1,5 +1,5 @@
-import { systemClock } from '#core/runtime/clock.js';
-import { silentLogger } from '#core/runtime/logger.js';
+import { systemClock, type Clock } from '#core/runtime/clock.js';
+import { createLogger, silentLogger, type Logger } from '#core/runtime/logger.js';
 import { InfluxStore, type InfluxStoreOptions } from '../../../cloud/store/influx-store.js';
 import { defaultBuckets, type BucketNames } from '../../../cloud/store/influx/buckets.js';
 import type { Influxdb } from '../../servers/influxdb.js';
@@ -22,4 +22,28 @@ export function influxStoreOn(
 ): InfluxStore {
   const { url, org, token } = influxdb;
   return new InfluxStore({ url, org, token, clock: systemClock, logger: silentLogger, ...options });
+}
+
+/** A logger whose warnings and errors can be looked at. */
+export function recordingLogger(): { logger: Logger; messages: () => Record<string, unknown>[] } {
+  const lines: string[] = [];
+  const logger = createLogger({ level: 'warn', destination: { write: (line) => void lines.push(line) } });
+  return { logger, messages: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
+}
+
+/** The system's clock, set by so many microseconds; it can be set while it runs. */
+export class ShiftedClock implements Clock {
+  constructor(public shiftUs: number) {}
+
+  nowUs(): number {
+    return systemClock.nowUs() + this.shiftUs;
+  }
+
+  monotonicMs(): number {
+    return systemClock.monotonicMs();
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return systemClock.sleep(ms, signal);
+  }
 }

@@ -1,5 +1,5 @@
 import { InfluxDB } from '@influxdata/influxdb-client';
-import { TasksAPI } from '@influxdata/influxdb-client-apis';
+import { BucketsAPI, OrgsAPI, TasksAPI } from '@influxdata/influxdb-client-apis';
 import type { Influxdb } from '../../servers/influxdb.js';
 import { waitFor } from '../../servers/wait-for.js';
 
@@ -33,6 +33,18 @@ export class InfluxProbe {
   async write(bucket: string, lines: string): Promise<void> {
     const query = new URLSearchParams({ org: this.influxdb.org, bucket, precision: 'us' });
     await this.influx.transport.request(`/api/v2/write?${query}`, lines, { method: 'POST' });
+  }
+
+  async createBucket(name: string, everySeconds: number): Promise<void> {
+    const { orgs } = await new OrgsAPI(this.influx).getOrgs({ org: this.influxdb.org });
+    const retentionRules = [{ type: 'expire' as const, everySeconds }];
+    await new BucketsAPI(this.influx).postBuckets({ body: { orgID: orgs![0]!.id!, name, retentionRules } });
+  }
+
+  async deleteBucket(name: string): Promise<void> {
+    const api = new BucketsAPI(this.influx);
+    const { buckets } = await api.getBuckets({ org: this.influxdb.org, name });
+    await api.deleteBucketsID({ bucketID: buckets![0]!.id! });
   }
 
   async task(name: string): Promise<{ id: string; flux: string; status?: string | undefined }[]> {
