@@ -67,7 +67,7 @@ describe('catalogues', () => {
   });
 
   it('refuse units outside the registry', () => {
-    const catalogue = testCatalogue({ a: describeSensor({ unit: 'furlong' }) });
+    const catalogue = testCatalogue({ a: { ...describeSensor(), unit: 'furlong' as 'm' } });
     expect(catalogueSchema.safeParse(catalogue).success).toBe(false);
   });
 });
