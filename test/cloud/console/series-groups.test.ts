@@ -63,6 +63,14 @@ describe('the overview', () => {
     expect(group!.series[0]!.device).toBe('z');
   });
 
+  it('shows another kind of quantity before a second of one kind', () => {
+    const rows = ['memory_available', 'memory_used', 'disk_used', 'disk_read_rate', 'cpu_load'].map((quantity) =>
+      row(`p/a/${quantity}`, quantity, '/100'),
+    );
+    const groups = pickForOverview(rows, { charts: 3, perChart: 1, total: 9 });
+    expect(groups.map(({ quantity }) => quantity)).toEqual(['cpu_load', 'memory_used', 'disk_read_rate']);
+  });
+
   it('stays within its limits for ten thousand series', () => {
     const many = Array.from({ length: 10_000 }, (_, i) => row(`p/d${i % 100}/s${i}`, `q${i % 40}`, 'Cel'));
     const groups = pickForOverview(many, { charts: 6, perChart: 5, total: 20 });

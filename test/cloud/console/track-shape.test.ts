@@ -4,6 +4,7 @@ import { PointBuffer, type Track } from '../../../cloud/console/page/model/point
 import { niceRange, niceStep } from '../../../cloud/console/page/model/scale-range.js';
 import {
   gapLimitMs,
+  liveWidthMs,
   nearestIndex,
   summarise,
   traceLine,
@@ -118,6 +119,13 @@ describe('a window of a series', () => {
     expect(nearestIndex(of.times, 99_000, 500)).toBe(-1);
     expect(nearestIndex(new Float64Array(), 0, 500)).toBe(-1);
   });
+});
+
+it('a live window is as wide as what there is to show, from a minute up to its full width', () => {
+  const nowMs = 1e9;
+  const width = (agoMs: number): number => liveWidthMs(nowMs - agoMs, nowMs, 300_000);
+  expect([5000, 100_000, 299_000, 1e8].map(width)).toEqual([60_000, 105_000, 300_000, 300_000]);
+  expect(liveWidthMs(Infinity, nowMs, 300_000)).toBe(300_000);
 });
 
 describe('the range of an axis', () => {

@@ -2,6 +2,7 @@ import type { App } from '../app.js';
 import type { SeriesRow } from '../api/types.js';
 import { formatValue, unitSymbol } from '../model/format.js';
 import { shortNames } from '../model/series-groups.js';
+import { liveWidthMs } from '../model/track-shape.js';
 import { chartsHash } from '../model/url-state.js';
 import type { LiveTracks } from '../state/live-tracks.js';
 import { h, setText } from '../ui/h.js';
@@ -16,8 +17,10 @@ export interface LiveCardInput {
   readonly unit: string;
   readonly rows: readonly SeriesRow[];
   readonly tracks: LiveTracks;
-  /** The width of time shown, in milliseconds. */
+  /** The width of time shown, in milliseconds, once there is so much. */
   readonly windowMs: number;
+  /** What a line that stands alone is called by; several are by what tells them apart. */
+  readonly lone: 'device' | 'sensor';
 }
 
 /** A value older than this is shown as stale. */
@@ -37,7 +40,7 @@ export class LiveCard {
     private readonly input: LiveCardInput,
   ) {
     const { rows, tracks } = input;
-    const names = shortNames(rows);
+    const names = rows.length === 1 ? [rows[0]![input.lone]] : shortNames(rows);
     this.series = new Set(rows.map(({ series }) => series));
     this.lines = rows.map(({ series, unit }, color) => ({
       key: series,
@@ -62,7 +65,8 @@ export class LiveCard {
   refresh(): void {
     const toMs = this.app.presentMs();
     const nowMs = this.app.clock.nowUs() / 1000;
-    this.plot.show({ fromMs: toMs - this.input.windowMs, toMs }, 0);
+    const widthMs = liveWidthMs(this.input.tracks.oldestMs(), toMs, this.input.windowMs);
+    this.plot.show({ fromMs: toMs - widthMs, toMs }, 0);
     for (const [index, line] of this.lines.entries()) this.showValue(line, this.values[index]!, nowMs);
   }
 

@@ -1,5 +1,5 @@
 import type uPlot from 'uplot';
-import { formatBytes, formatNumber, unitSymbol } from '../model/format.js';
+import { formatNumber, joined, measure, unitSymbol } from '../model/format.js';
 import { axisTicks, axisTimes } from './axis-times.js';
 import { scaleOf } from './line.js';
 import type { Palette } from './palette.js';
@@ -69,9 +69,14 @@ function valueAxis(unit: string, index: number, count: number, palette: () => Pa
     size: (_plot, labels) => axisSize(labels, palette().font),
     grid: index === 0 ? { stroke: () => palette().grid, width: 1 } : { show: false },
     ticks: { show: false },
-    values: (_plot, ticks) => ticks.map((tick) => (unit.startsWith('B') ? formatBytes(tick) : formatNumber(tick))),
+    values: (_plot, ticks) => ticks.map((tick) => tickLabel(tick, unit)),
     ...(count > 1 && { label: unitSymbol(unit) || unit, labelSize: 20, labelGap: 0, labelFont: palette().font }),
   };
+}
+
+/** The number alone; bytes with their prefix, which differs from tick to tick. */
+function tickLabel(tick: number, unit: string): string {
+  return unit === 'B' || unit === 'B/s' ? joined(measure(tick, unit, 5)) : formatNumber(tick);
 }
 
 let measuring: CanvasRenderingContext2D | null | undefined;

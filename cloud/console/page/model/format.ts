@@ -74,9 +74,9 @@ export function joined({ number, unit }: Measure): string {
 
 const byteUnits = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 
-function bytesMeasure(bytes: number): Measure {
+function bytesMeasure(bytes: number, digits = 3): Measure {
   const step = Math.min(byteUnits.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, Math.abs(bytes))) / 3)));
-  return { number: formatNumber(bytes / 1000 ** step, 3), unit: byteUnits[step]! };
+  return { number: formatNumber(bytes / 1000 ** step, digits), unit: byteUnits[step]! };
 }
 
 /** Decimal prefixes: 1 kB is 1,000 bytes. */
@@ -85,10 +85,10 @@ export function formatBytes(bytes: number): string {
 }
 
 /** A value in a SenML unit, as a number and the unit's sign. Bytes get a prefix. */
-export function measure(value: number, unit: string, digits = 4): Measure {
-  if (unit === 'B') return bytesMeasure(value);
+export function measure(value: number, unit: string, digits?: number): Measure {
+  if (unit === 'B') return bytesMeasure(value, digits);
   if (unit === 'B/s') {
-    const bytes = bytesMeasure(value);
+    const bytes = bytesMeasure(value, digits);
     return { number: bytes.number, unit: `${bytes.unit}/s` };
   }
   return { number: formatNumber(value, digits), unit: unitSymbol(unit) };

@@ -52,6 +52,11 @@ export class PointBuffer {
     return this.end - this.start;
   }
 
+  /** The oldest time in milliseconds; Infinity when empty. */
+  get firstMs(): number {
+    return this.length === 0 ? Infinity : this.store.times[this.start]!;
+  }
+
   /** The newest time in milliseconds; -Infinity when empty. */
   get lastMs(): number {
     return this.length === 0 ? -Infinity : this.store.times[this.end - 1]!;

@@ -12,7 +12,10 @@ export interface SeriesGroup {
 }
 
 /** What people look at first; a quantity stands where its first matching word does, the others behind, by name. */
-const order = ['cpu', 'memory', 'temperature', 'humidity', 'power', 'current', 'vibration', 'pressure', 'occupancy'];
+const order = [
+  ...['cpu', 'memory_used', 'memory', 'temperature', 'humidity', 'power', 'energy', 'current'],
+  ...['vibration', 'pressure', 'occupancy'],
+];
 
 /** Words that are not written as they are spelt. */
 const spelling: Readonly<Record<string, string>> = {
@@ -84,7 +87,7 @@ export interface PickOptions {
 export function pickForOverview(rows: readonly SeriesRow[], { charts, perChart, total }: PickOptions): SeriesGroup[] {
   const drawable = rows.filter(({ last }) => typeof last?.value === 'number' || typeof last?.value === 'boolean');
   let left = total;
-  const picked = groupByQuantity(drawable)
+  const picked = firstOfEachKind(groupByQuantity(drawable))
     .slice(0, charts)
     .map((group) => {
       const series = takeTurns(group.series, Math.min(perChart, left));
@@ -92,6 +95,13 @@ export function pickForOverview(rows: readonly SeriesRow[], { charts, perChart, 
       return { ...group, series };
     });
   return picked.filter(({ series }) => series.length > 0);
+}
+
+/** Lets `memory_available` stand behind all else if `memory_used` is there. */
+function firstOfEachKind(groups: readonly SeriesGroup[]): SeriesGroup[] {
+  const kind = ({ quantity }: SeriesGroup): string => quantity.split('_', 1)[0]!;
+  const isFirst = (group: SeriesGroup): boolean => groups.find((other) => kind(other) === kind(group)) === group;
+  return [...groups.filter(isFirst), ...groups.filter((group) => !isFirst(group))];
 }
 
 function takeTurns(rows: readonly SeriesRow[], count: number): SeriesRow[] {

@@ -39,6 +39,15 @@ export function gapLimitMs(times: Float64Array, bucketMs: number): number {
   return Math.max(2000, 4 * steps[steps.length >> 1]!);
 }
 
+/**
+ * The width of a live window: `widthMs`, or less while there is not so much to show yet, so that a line that began a
+ * minute ago fills its chart.
+ */
+export function liveWidthMs(oldestMs: number, nowMs: number, widthMs: number): number {
+  const kept = nowMs - oldestMs;
+  return kept > 0 && kept < widthMs ? Math.min(widthMs, Math.max(60_000, 1.05 * kept)) : widthMs;
+}
+
 export interface Summary {
   readonly min: number;
   readonly max: number;

@@ -55,6 +55,11 @@ export class LiveTracks {
     return this.buffers.get(series)!;
   }
 
+  /** The oldest point of any series; Infinity while there is none. */
+  oldestMs(): number {
+    return Math.min(...[...this.buffers.values()].map(({ firstMs }) => firstMs));
+  }
+
   /** The newest live reading of a series. */
   newest(series: string): LivePoint | undefined {
     return this.last.get(series);

@@ -22,7 +22,10 @@ export function openDevice(app: App, route: DeviceRoute, scope: Scope): View {
   const grid = h('div', { class: 'chart-grid' });
   const sensors = new SensorTable(app);
   const head = h('p', { class: 'breadcrumb' }, h('a', { href: '#/devices' }, 'Devices'), ` / ${route.site}`);
-  const sections = [section('Sensors', sensors.element), section('Live', grid, h('small', null, 'last 15 minutes'))];
+  const sections = [
+    section('Sensors', sensors.element),
+    section('Live', grid, h('small', null, 'the last 15 minutes')),
+  ];
   const page = new DevicePage(app, route, scope, { facts, grid, sensors });
   scope.add(app.fleet.devices.follow(() => page.showFacts()));
   scope.add(app.fleet.series.follow((series) => page.showSeries(readyValue(series))));
@@ -96,7 +99,8 @@ class DevicePage {
     });
     this.tracks = tracks;
     this.cards = drawn.map(
-      ({ title, unit, series: own }) => new LiveCard(this.app, { title, unit, rows: own, tracks, windowMs }),
+      ({ title, unit, series: own }) =>
+        new LiveCard(this.app, { title, unit, rows: own, tracks, windowMs, lone: 'sensor' }),
     );
     replace(this.parts.grid, ...this.cards.map(({ element }) => element));
     tracks.follow((touched) => this.refresh(touched));

@@ -20,7 +20,7 @@ export function openOverview(app: App, _route: unknown, scope: Scope): View {
   const aside = h('aside', { class: 'overview-alerts', 'aria-label': 'Newest alerts' }, newestAlerts(app, scope));
   const live = h('section', { class: 'overview-charts', 'aria-labelledby': 'live-title' });
   live.append(
-    h('h2', { id: 'live-title', class: 'section-title' }, 'Live ', h('small', null, 'last 5 minutes')),
+    h('h2', { id: 'live-title', class: 'section-title' }, 'Live ', h('small', null, 'the last 5 minutes')),
     charts,
   );
   const element = h('div', { class: 'view overview' });
@@ -78,7 +78,8 @@ class Board {
     const tracks = new LiveTracks({ api, live, series: key.split(','), capacity: 3000, perQuery: 10 });
     this.tracks = tracks;
     this.cards = groups.map(
-      ({ title, unit, series }) => new LiveCard(this.app, { title, unit, rows: series, tracks, windowMs }),
+      ({ title, unit, series }) =>
+        new LiveCard(this.app, { title, unit, rows: series, tracks, windowMs, lone: 'device' }),
     );
     replace(this.grid, ...this.cards.map(({ element }) => element));
     this.grid.removeAttribute('aria-busy');

@@ -18,7 +18,7 @@ class StopCard {
 
   constructor({ id, title, what }: Stop) {
     const head = h('header', null, icon(id as IconName), h('h3', null, title), this.state);
-    const card = h('div', { class: 'card stop' }, head, h('p', { class: 'stop-what' }, what), this.facts, this.figures);
+    const card = h('div', { class: 'card stop' }, head, h('p', { class: 'stop-what' }, what), this.figures, this.facts);
     const link = h('div', { class: 'stop-link', 'aria-hidden': 'true' }, this.rate);
     this.element = h('li', { class: 'stop-item', 'data-stop': id }, link, card);
   }
