@@ -1,5 +1,5 @@
 import kafkajs, { type Broker, type Cluster, type CompressionTypes, type Message } from 'kafkajs';
-import { RetryableError } from '../../runtime/errors.js';
+import { messageOf, RetryableError } from '../../runtime/errors.js';
 import { type KafkaClient, type KafkaConnection, newClient } from './connection.js';
 import { isNamed, kafkaError } from './kafka-error.js';
 
@@ -103,7 +103,9 @@ export class ClusterLink {
   private async refresh(): Promise<void> {
     await this.ping().catch((error: unknown) => {
       // A partition without a leader makes kafkajs refuse all metadata; the others' leaders are still right.
-      if (!isNamed(error, 'KafkaJSProtocolError')) this.drop();
+      if (isNamed(error, 'KafkaJSProtocolError')) return;
+      this.connection.logger.debug({ error: messageOf(error) }, 'new connections to Kafka');
+      this.drop();
     });
   }
 

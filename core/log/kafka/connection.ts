@@ -28,9 +28,10 @@ export interface KafkaClient {
 
 /**
  * Every use has a client of its own: clients share the committed offsets of a group, and spoil them for each other.
- * `retries` are those within one call of kafkajs.
+ * `retries` are those within one call of kafkajs. With each it connects to the next broker, so there are enough to come
+ * by every one; more are for those who do not try again themselves.
  */
-export function newClient(connection: KafkaConnection, retries = 0): KafkaClient {
+export function newClient(connection: KafkaConnection, retries = connection.brokers.length - 1): KafkaClient {
   const sockets = new Map<Socket, string>();
   const kafka = new kafkajs.Kafka({
     brokers: [...connection.brokers],
@@ -39,7 +40,7 @@ export function newClient(connection: KafkaConnection, retries = 0): KafkaClient
     sasl: connection.sasl,
     requestTimeout: connection.requestTimeoutMs ?? defaultRequestTimeoutMs,
     connectionTimeout: connection.connectTimeoutMs ?? 3000,
-    retry: { retries, initialRetryTime: 100, maxRetryTime: 2000 },
+    retry: { retries, initialRetryTime: 50, maxRetryTime: 500 },
     socketFactory: trackedSockets(sockets),
     // What matters is said by those who call kafkajs, once per outage; it would say it once per try.
     logLevel: kafkajs.logLevel.WARN,
@@ -52,7 +53,9 @@ export function newClient(connection: KafkaConnection, retries = 0): KafkaClient
     },
   });
   const reset: KafkaClient['reset'] = (broker) => {
-    for (const [socket, place] of sockets) if (!broker || place === placeOf(broker)) socket.resetAndDestroy();
+    for (const [socket, place] of sockets) {
+      if (!socket.destroyed && (!broker || place === placeOf(broker))) socket.resetAndDestroy();
+    }
   };
   return { kafka, reset };
 }

@@ -27,6 +27,8 @@ export interface ConsumerSessionOptions {
 const maxWaitMs = 500;
 const heartbeatMs = 3000;
 const partitionsAtOnce = 64;
+/** The coordinator of a group may take a second to be there. */
+const retries = 5;
 const watchMs = 5000;
 /** A consumer asks every half second: one that is silent for so long waits for something that never comes. */
 const silentMs = 60_000;
@@ -42,7 +44,7 @@ export class ConsumerSession {
 
   constructor(private readonly options: ConsumerSessionOptions) {
     this.signMs = options.clock.monotonicMs();
-    this.client = newClient(options.connection);
+    this.client = newClient(options.connection, Math.max(retries, options.connection.brokers.length - 1));
     this.consumer = this.newConsumer();
   }
 
@@ -92,7 +94,7 @@ export class ConsumerSession {
       maxBytes: settings.maxFetchBytes,
       maxBytesPerPartition: settings.maxFetchBytesPerPartition,
       allowAutoTopicCreation: false,
-      retry: { retries: 3, restartOnFailure: () => Promise.resolve(false) },
+      retry: { retries, restartOnFailure: () => Promise.resolve(false) },
       partitionAssigners: [
         (config) => {
           this.cluster = config.cluster;

@@ -72,6 +72,11 @@ export class Lane {
     return !this.isBusy && this.records > 0;
   }
 
+  /** Since when its oldest record waits, on the monotonic clock. */
+  get sinceMs(): number {
+    return (this.batch ?? this.waiting)[0]?.sinceMs ?? Infinity;
+  }
+
   /** How long its next batch waits for more records, in milliseconds. */
   dueInMs(nowMs: number, lingerMs: number): number {
     if (this.batch !== undefined || this.waitingBytes >= this.maxBatchBytes) return 0;

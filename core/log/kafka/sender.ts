@@ -41,6 +41,7 @@ export const clusterPart = 'cluster';
 export class Sender {
   private readonly lanes = new Set<Lane>();
   private readonly failing = new Set<Lane>();
+  /** The brokers that a request is out to. */
   private readonly out = new Set<string>();
   private leaderOf: ((topic: string, partition: number) => string | undefined) | undefined;
   private wakeAtMs = Infinity;
@@ -105,15 +106,16 @@ export class Sender {
     }
     if (!this.leaderOf) return void this.findLeaders(ready);
     const nowMs = this.options.clock.monotonicMs();
-    for (const [name, load] of this.loads(ready, this.leaderOf)) {
-      if (this.out.has(name)) continue;
+    for (const load of this.loads(ready, this.leaderOf)) {
+      if (this.out.has(load.leader)) continue;
       const dueInMs = Math.min(...load.lanes.map((lane) => lane.dueInMs(nowMs, this.options.lingerMs)));
       if (dueInMs > 0) this.wakeIn(dueInMs);
-      else void this.send(name, load);
+      else void this.send(load);
     }
   }
 
-  private loads(ready: readonly Lane[], leaderOf: NonNullable<Sender['leaderOf']>): Map<string, Load> {
+  /** What could go to each broker, the longest waiting first. */
+  private loads(ready: readonly Lane[], leaderOf: NonNullable<Sender['leaderOf']>): Load[] {
     const loads = new Map<string, Load>();
     for (const lane of ready) {
       const { topic, partition, compression } = lane;
@@ -127,7 +129,8 @@ export class Sender {
       if (load) load.lanes.push(lane);
       else loads.set(name, { leader, compression, lanes: [lane] });
     }
-    return loads;
+    const sinceMs = ({ lanes }: Load): number => Math.min(...lanes.map((lane) => lane.sinceMs));
+    return [...loads.values()].sort((a, b) => sinceMs(a) - sinceMs(b));
   }
 
   private async findLeaders(ready: readonly Lane[]): Promise<void> {
@@ -142,16 +145,16 @@ export class Sender {
     this.pump();
   }
 
-  private async send(name: string, { leader, compression, lanes }: Load): Promise<void> {
+  private async send({ leader, compression, lanes }: Load): Promise<void> {
     const { link, ackTimeoutMs } = this.options;
-    this.out.add(name);
+    this.out.add(leader);
     try {
       await link.produce(leader, topicsOf(lanes), compression, ackTimeoutMs);
       this.acknowledged(lanes);
     } catch (error) {
       this.failed(lanes, error);
     }
-    this.out.delete(name);
+    this.out.delete(leader);
     this.pump();
   }
 

@@ -9,7 +9,7 @@ export interface EventLogHarness {
   open(): Promise<EventLog>;
   /** How long anything may take that has no reason to wait. */
   readonly withinMs: number;
-  /** Makes the log drop what a compacted topic need not keep, if it does not do so at once. */
+  /** Makes the log drop what a compacted topic need not keep soon after the next append, if it does not at once. */
   compact?(topic: string): Promise<void>;
 }
 

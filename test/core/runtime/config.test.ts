@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import type { ConfigError} from '../../../core/runtime/config.js';
+import type { ConfigError } from '../../../core/runtime/config.js';
 import { parseConfig } from '../../../core/runtime/config.js';
 
 const schema = z.strictObject({
