@@ -1,12 +1,8 @@
-import kafkajs, { type Broker, type Cluster, type CompressionTypes, type Message } from 'kafkajs';
+import kafkajs, { type Broker, type Cluster } from 'kafkajs';
 import { messageOf, RetryableError } from '../../runtime/errors.js';
 import { type KafkaClient, type KafkaConnection, newClient } from './connection.js';
 import { isNamed, kafkaError } from './kafka-error.js';
-
-export interface ProduceTopic {
-  readonly topic: string;
-  readonly partitions: { readonly partition: number; readonly messages: Message[] }[];
-}
+import { produce, type ProduceRequest, type ProduceResult } from './produce.js';
 
 interface Opened {
   readonly client: KafkaClient;
@@ -69,15 +65,10 @@ export class ClusterLink {
     return this.use(`broker ${nodeId}`, (cluster) => cluster.findBroker({ nodeId }));
   }
 
-  /** One request to one broker; resolves when all its partitions are written by all replicas in sync. */
-  async produce(
-    nodeId: string,
-    topicData: ProduceTopic[],
-    compression: CompressionTypes,
-    timeout: number,
-  ): Promise<void> {
+  /** One request to one broker; throws RetryableError if it is not known what became of it. */
+  async produce(nodeId: string, request: ProduceRequest): Promise<ProduceResult[]> {
     const broker = await this.broker(nodeId);
-    await broker.produce({ topicData, compression, timeout, acks: -1 }).catch((error: unknown) => {
+    return produce(broker, request).catch((error: unknown) => {
       // The answer may still come, and what is sent behind it would wait for it: such a connection is of no use.
       if (isNamed(error, 'KafkaJSRequestTimeoutError')) this.reset(broker);
       throw kafkaError(`produce to broker ${nodeId}`, error);

@@ -7,7 +7,7 @@ import { Outage } from '../outage.js';
 import { BatchHandler } from './batch-handler.js';
 import type { KafkaConnection } from './connection.js';
 import { ConsumerSession, type ConsumerSettings } from './consumer-session.js';
-import { outOfRange } from './kafka-error.js';
+import { isPassing, outOfRange } from './kafka-error.js';
 import { lostOffset } from './offset-guard.js';
 
 export interface GroupConsumerOptions {
@@ -23,6 +23,8 @@ export interface GroupConsumerOptions {
 }
 
 const part = 'reading';
+/** What passes by itself is worth no line in the log before it has lasted so long. */
+const passingMs = 10_000;
 const rejoin = { firstMs: 200, maxMs: 3000 };
 
 /**
@@ -35,6 +37,7 @@ export class GroupConsumer implements Subscription {
   private readonly outage: Outage;
   private readonly handler: BatchHandler;
   private delays: Iterator<number, never>;
+  private troubledSinceMs: number | undefined;
   private session: ConsumerSession | undefined;
   private done: Promise<void> = Promise.resolve();
 
@@ -68,7 +71,8 @@ export class GroupConsumer implements Subscription {
       const error = await this.session.run(signal);
       this.session = undefined;
       if (signal.aborted || this.isFinal(error)) return;
-      this.outage.failed(part, error);
+      this.troubledSinceMs ??= clock.monotonicMs();
+      if (!isPassing(error) || clock.monotonicMs() - this.troubledSinceMs > passingMs) this.outage.failed(part, error);
       await clock.sleep(this.delays.next().value, signal);
     }
   }
@@ -85,6 +89,7 @@ export class GroupConsumer implements Subscription {
       isWorking: () => this.handler.isWorking,
       onJoin: () => {
         this.outage.worked(part);
+        this.troubledSinceMs = undefined;
         this.delays = retryDelays(rejoin, random);
       },
     });

@@ -15,12 +15,11 @@ export function isNamed(error: unknown, ...names: string[]): boolean {
   return false;
 }
 
-/** Why the broker will never take a batch; undefined where the same batch may succeed. */
-export function refusal(error: unknown): 'too-large' | 'refused' | undefined {
-  const type = protocolType(error);
-  if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE') return 'too-large';
-  // Of these the broker finds out before it writes anything.
-  return type === 'INVALID_RECORD' || type === 'INVALID_TIMESTAMP' ? 'refused' : undefined;
+const passing = new Set(['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP']);
+
+/** Whether the group's coordinator only has to settle, as after the start of a broker. */
+export function isPassing(error: unknown): boolean {
+  return passing.has(protocolType(error) ?? '');
 }
 
 /** What the caller of a failed request to the cluster must do. */

@@ -53,8 +53,6 @@ export class Lane {
   private batch: Queued[] | undefined;
   /** Out, or held back until the cluster may be there again. */
   isBusy = false;
-  /** Shares no request with other partitions, so that an error of one is not taken for one of all. */
-  isAlone = false;
   private delays: Iterator<number, never> | undefined;
 
   constructor(
@@ -136,7 +134,6 @@ export class Lane {
   private settle(): void {
     this.batch = undefined;
     this.isBusy = false;
-    this.isAlone = false;
     this.delays = undefined;
   }
 

@@ -4,10 +4,10 @@ import type { Clock } from '../../runtime/clock.js';
 import type { LogRecord } from '../log.js';
 import type { LogMetrics } from '../log-metrics.js';
 import type { Outage } from '../outage.js';
-import type { ClusterLink, ProduceTopic } from './cluster-link.js';
-import { isNamed, refusal } from './kafka-error.js';
+import type { ClusterLink } from './cluster-link.js';
 import { type Lane, PendingAppend, queued } from './lane.js';
 import { partitionOf } from './partition-of.js';
+import { type ProduceError, type ProduceResult, type ProduceTopic, refusal } from './produce.js';
 
 export interface SenderOptions {
   readonly link: ClusterLink;
@@ -124,7 +124,7 @@ export class Sender {
         this.failed([lane], new RetryableError('unavailable', `${topic}/${partition} has no leader`));
         continue;
       }
-      const name = lane.isAlone ? `${topic}/${partition}` : `${leader} ${compression}`;
+      const name = `${leader} ${compression}`;
       const load = loads.get(name);
       if (load) load.lanes.push(lane);
       else loads.set(name, { leader, compression, lanes: [lane] });
@@ -149,8 +149,10 @@ export class Sender {
     const { link, ackTimeoutMs } = this.options;
     this.out.add(leader);
     try {
-      await link.produce(leader, topicsOf(lanes), compression, ackTimeoutMs);
-      this.acknowledged(lanes);
+      this.settle(
+        lanes,
+        await link.produce(leader, { topicData: topicsOf(lanes), compression, timeout: ackTimeoutMs }),
+      );
     } catch (error) {
       this.failed(lanes, error);
     }
@@ -158,49 +160,52 @@ export class Sender {
     this.pump();
   }
 
-  private acknowledged(lanes: readonly Lane[]): void {
-    const { metrics, outage } = this.options;
+  private settle(lanes: readonly Lane[], results: readonly ProduceResult[]): void {
+    const failures = new Map<Lane, ProduceError | undefined>();
     for (const lane of lanes) {
-      const { records, bytes } = lane.acknowledged();
-      metrics.appended(lane.topic, records, bytes);
-      this.failing.delete(lane);
+      const result = results.find(({ topic, partition }) => topic === lane.topic && partition === lane.partition);
+      if (!result) throw new TypeError(`the broker's answer leaves out ${lane.topic}/${lane.partition}`);
+      failures.set(lane, result.error);
     }
-    if (this.failing.size === 0) outage.worked(clusterPart);
+    const toRepeat: Lane[] = [];
+    for (const [lane, error] of failures) {
+      const why = error && refusal(error);
+      if (why) this.refused(lane, why, error);
+      else if (error) toRepeat.push(lane);
+      else this.acknowledged(lane);
+    }
+    if (toRepeat.length > 0) this.failed(toRepeat, failures.get(toRepeat[0]!));
+    else if (this.failing.size === 0) this.options.outage.worked(clusterPart);
   }
 
-  private failed(lanes: readonly Lane[], error: unknown): void {
-    const why = refusal(error);
-    const [only, ...others] = lanes;
-    if (why && only && others.length === 0) {
-      this.refused(only, why, error);
-      return;
-    }
-    // kafkajs tells the error of one partition as that of the request: next time each gets its own.
-    const isShared = others.length > 0 && isNamed(error, 'KafkaJSProtocolError');
-    for (const lane of lanes) {
-      lane.isBusy = true;
-      lane.isAlone ||= isShared;
-    }
-    if (!why) {
-      for (const lane of lanes) this.failing.add(lane);
-      this.options.outage.failed(clusterPart, error);
-      this.options.metrics.retried();
-    }
-    void this.recover(lanes, why ? 0 : Math.max(...lanes.map((lane) => lane.nextDelayMs(this.options.random))));
+  private acknowledged(lane: Lane): void {
+    const { records, bytes } = lane.acknowledged();
+    this.options.metrics.appended(lane.topic, records, bytes);
+    this.failing.delete(lane);
   }
 
   private refused(lane: Lane, why: 'too-large' | 'refused', cause: unknown): void {
+    this.failing.delete(lane);
     lane.refused(({ key, bytes }) => {
       const text = `the broker refuses a record of ${key}, ${bytes} bytes, for ${lane.topic}; see the topic's settings`;
       return new RejectedError(why, text, { cause });
     });
-    this.failing.delete(lane);
-    this.wakeIn(0);
+  }
+
+  private failed(lanes: readonly Lane[], error: unknown): void {
+    for (const lane of lanes) {
+      lane.isBusy = true;
+      this.failing.add(lane);
+    }
+    this.options.outage.failed(clusterPart, error);
+    this.options.metrics.retried();
+    void this.recover(lanes);
   }
 
   /** Holds the lanes back until the cluster was asked where they go, and for a while. */
-  private async recover(lanes: readonly Lane[], delayMs: number): Promise<void> {
-    const { link, clock, aborted } = this.options;
+  private async recover(lanes: readonly Lane[]): Promise<void> {
+    const { link, clock, aborted, random } = this.options;
+    const delayMs = Math.max(...lanes.map((lane) => lane.nextDelayMs(random)));
     await Promise.all([link.recover(), clock.sleep(delayMs, aborted)]);
     this.leaderOf = undefined;
     for (const lane of lanes) lane.isBusy = false;
