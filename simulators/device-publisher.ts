@@ -20,8 +20,12 @@ export interface PublisherOptions {
   readonly epoch: string;
   readonly journal: JournalWriter;
   readonly nowUs: () => number;
+  /** Yields [0, 1): spreads reconnects. */
+  readonly random: () => number;
   readonly onFault: (device: string, message: string) => void;
 }
+
+const reconnectMs = 500;
 
 /** One device on the wire: its own connection, its own numbers. Unacknowledged packs are sent again until they are taken. */
 export class DevicePublisher {
@@ -30,6 +34,9 @@ export class DevicePublisher {
   private readonly units: Map<string, string>;
   private readonly sensors: [name: string, value: (timeUs: number) => number][];
   private client: MqttClient | undefined;
+  private stopped = false;
+  /** What was sent and not acknowledged, by number. */
+  private readonly pending = new Map<number, { topic: string; payload: Buffer; readings: number }>();
   private seq = 0;
   private raised = false;
   readonly totals = { sentReadings: 0, ackedReadings: 0, sentPacks: 0, ackedPacks: 0 };
@@ -46,25 +53,27 @@ export class DevicePublisher {
     return this.client?.connected ?? false;
   }
 
-  /** Starts to connect, and keeps trying; resolves at once. */
+  /** Starts to connect, and keeps trying; returns at once. */
   start(): void {
     const session = this.options.epoch.slice(0, 16);
-    const will = {
-      topic: mqttTopic(this.catalogue, 'state'),
-      payload: Buffer.from(JSON.stringify({ type: 'offline', session })),
-      qos: 1 as const,
-    };
-    this.client = mqtt.connect(this.options.url, {
+    const will = Buffer.from(JSON.stringify({ type: 'offline', session }));
+    const client = mqtt.connect(this.options.url, {
       username: deviceKey(this.catalogue),
       password: this.options.password,
       clientId: deviceKey(this.catalogue),
-      will: { ...will, retain: false },
-      reconnectPeriod: 500,
+      will: { topic: mqttTopic(this.catalogue, 'state'), payload: will, qos: 1, retain: false },
+      // A client for each connection: what is sent again, and when, is decided here and nowhere else.
+      reconnectPeriod: 0,
       connectTimeout: 10_000,
       keepalive: 30,
     });
-    this.client.on('connect', () => this.publishBirth());
-    this.client.on('error', (error) => this.options.onFault(this.catalogue.device, error.message));
+    this.client = client;
+    client.on('connect', () => this.greet(client));
+    client.on('error', (error) => this.options.onFault(this.catalogue.device, error.message));
+    client.once('close', () => {
+      client.end(true);
+      if (!this.stopped) setTimeout(() => this.start(), reconnectMs * (0.5 + this.options.random()));
+    });
   }
 
   /** Samples every signal at `timeUs` and sends the pack, and an alert pack if the threshold was crossed. */
@@ -84,11 +93,12 @@ export class DevicePublisher {
 
   /** Says goodbye and closes; packs still unacknowledged stay so in the journal. */
   async stop(): Promise<void> {
-    if (!this.client) return;
-    await this.client.endAsync(!this.client.connected);
+    this.stopped = true;
+    await this.client?.endAsync(!this.client.connected);
   }
 
-  private publishBirth(): void {
+  /** The birth, then everything that an earlier connection may have lost. */
+  private greet(client: MqttClient): void {
     const birth: Birth = {
       type: 'birth',
       session: this.options.epoch.slice(0, 16),
@@ -100,7 +110,8 @@ export class DevicePublisher {
       catalogue: { ...this.catalogue, sensors: { ...this.catalogue.sensors } },
       version: 'simulator',
     };
-    this.client!.publish(mqttTopic(this.catalogue, 'state'), JSON.stringify(birth), { qos: 1 });
+    client.publish(mqttTopic(this.catalogue, 'state'), JSON.stringify(birth), { qos: 1 });
+    for (const seq of this.pending.keys()) this.send(client, seq);
   }
 
   private sendData(points: readonly Point[]): void {
@@ -136,12 +147,18 @@ export class DevicePublisher {
     this.publish('alert', pack.seq, payload, 0);
   }
 
-  /** mqtt.js keeps a QoS 1 publish until its PUBACK, over reconnects; an error means that the client was ended. */
   private publish(kind: 'data' | 'alert', seq: number, payload: Uint8Array, readings: number): void {
     this.totals.sentPacks += 1;
     this.totals.sentReadings += readings;
-    this.client!.publish(mqttTopic(this.catalogue, kind), Buffer.from(payload), { qos: 1 }, (error) => {
-      if (error) return;
+    this.pending.set(seq, { topic: mqttTopic(this.catalogue, kind), payload: Buffer.from(payload), readings });
+    if (this.client?.connected) this.send(this.client, seq);
+  }
+
+  private send(client: MqttClient, seq: number): void {
+    const { topic, payload, readings } = this.pending.get(seq)!;
+    client.publish(topic, payload, { qos: 1 }, (error) => {
+      // An error means that the connection ended: the next one sends it again. A late answer may come twice.
+      if (error || !this.pending.delete(seq)) return;
       this.totals.ackedPacks += 1;
       this.totals.ackedReadings += readings;
       this.options.journal.acked(this.catalogue.device, this.options.epoch, seq);

@@ -63,6 +63,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationPr
       epoch,
       journal,
       nowUs: () => clock.nowUs(),
+      random: Math.random,
       onFault: options.onFault,
     });
   });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { expectRollupsOf, windowPoint } from '../../contracts/series-store/expected.js';
 import { allPoints, repairAll, TestDevice, write } from '../../contracts/series-store/harness.js';
+import { within } from '../../servers/wait-for.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { rawPoint } from '../../support/packs.js';
 import { openDuckDB, type DuckDBUnderTest } from './duckdb-files.js';
@@ -127,12 +128,12 @@ export async function checkAgainstModel(runs: number): Promise<void> {
       const retention = { rawDays: 7, '1mDays': 3000, '1hDays': 3000 };
       const under = await openDuckDB({ clock: model.clock, retention });
       try {
-        for (const next of actions) await model.run(under, next);
-        await model.check(under);
+        for (const next of actions) await within(JSON.stringify(next), 30_000, model.run(under, next));
+        await within('the check', 60_000, model.check(under));
       } finally {
         await under.close();
       }
     }),
-    { numRuns: runs },
+    { numRuns: runs, endOnFailure: true },
   );
 }

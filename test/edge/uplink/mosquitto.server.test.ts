@@ -126,7 +126,8 @@ describe.skipIf(!(await haveServers('mosquitto')))('with mosquitto', () => {
     await append(5);
     await waitFor('packs on the wire', 10_000, () => uplink.status().inFlight === 5);
     await waitFor('it noticed', 20_000, () => !uplink.status().connected);
-    expect(uplink.status().lastError).toContain('cannot be reached');
+    // What the next try met may already stand in its place.
+    expect(uplink.status().lastError).toMatch(/cannot be reached|ECONNREFUSED/);
   });
 });
 
