@@ -2,7 +2,7 @@ import { alertSchema, type DeviceAlert } from '#core/contract/alert.js';
 import type { AlertFilter } from '../store.js';
 import { escapeText, floatText, stringText, unescapeText } from './fields.js';
 import { fromBucket, matching, pivotFields, type Flux } from './flux.js';
-import type { FluxRow } from './influx-client.js';
+import type { FluxRow } from './flux-csv.js';
 import { rowTimeUs } from './rollup-rows.js';
 import { linePrefix } from './tag-set.js';
 

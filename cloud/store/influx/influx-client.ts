@@ -1,12 +1,7 @@
-import {
-  chunksToLinesIterable,
-  HttpError,
-  InfluxDB,
-  linesToRowsIterable,
-  type Transport,
-} from '@influxdata/influxdb-client';
+import { HttpError, InfluxDB, type Transport } from '@influxdata/influxdb-client';
 import { RetryableError } from '#core/runtime/errors.js';
 import type { Flux } from './flux.js';
+import { FluxCsv, type FluxRow } from './flux-csv.js';
 import { storeError } from './influx-errors.js';
 
 export interface InfluxClientOptions {
@@ -17,14 +12,6 @@ export interface InfluxClientOptions {
   readonly writeTimeoutMs?: number;
   /** How long one query may take until its last row is read, in milliseconds. */
   readonly queryTimeoutMs?: number;
-}
-
-/** One row of an answer: its values as text, by column. */
-export interface FluxRow {
-  /** The name given by `yield`. */
-  readonly result: string;
-  /** Undefined where the row's table has no such column; empty for null and for empty text. */
-  get(column: string): string | undefined;
 }
 
 const dialect = { header: true, delimiter: ',', annotations: ['datatype', 'group', 'default'], commentPrefix: '#' };
@@ -79,17 +66,22 @@ export class InfluxClient {
     });
   }
 
-  /** Runs a query; its rows come as they arrive. Leaving the loop early ends the query. */
-  async *rows(flux: Flux): AsyncGenerator<FluxRow, void, undefined> {
+  /** Runs a query; its rows come as they arrive, many at once. Leaving the loop early ends the query. */
+  async *pages(flux: Flux): AsyncGenerator<FluxRow[], void, undefined> {
     const stopped = new AbortController();
     // The library does not end a stream that falls silent, so the deadline destroys the request.
     const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(this.queryTimeoutMs)]);
     const body = JSON.stringify({ query: flux, type: 'flux', dialect });
     const headers = { 'content-type': 'application/json; charset=utf-8' };
     const path = `/api/v2/query?${new URLSearchParams({ org: this.options.org })}`;
+    const csv = new FluxCsv();
+    const utf8 = new TextDecoder();
     try {
-      const chunks = this.transport.iterate(path, body, { method: 'POST', headers, signal });
-      yield* fluxRows(linesToRowsIterable(chunksToLinesIterable(chunks)));
+      for await (const chunk of this.transport.iterate(path, body, { method: 'POST', headers, signal })) {
+        const rows = csv.push(utf8.decode(chunk, { stream: true }));
+        throwErrorRow(rows);
+        if (rows.length > 0) yield rows;
+      }
     } catch (error) {
       throw storeError(error, { what: 'answer a query', url: this.options.url });
     } finally {
@@ -100,49 +92,20 @@ export class InfluxClient {
   /** All rows of a query, each through `read`; undefined results are left out. */
   async collect<T>(flux: Flux, read: (row: FluxRow) => T | undefined): Promise<T[]> {
     const results: T[] = [];
-    for await (const row of this.rows(flux)) {
-      const result = read(row);
-      if (result !== undefined) results.push(result);
+    for await (const rows of this.pages(flux)) {
+      for (const row of rows) {
+        const result = read(row);
+        if (result !== undefined) results.push(result);
+      }
     }
     return results;
   }
 }
 
-type LibraryRows = ReturnType<typeof linesToRowsIterable>;
-
-async function* fluxRows(rows: AsyncIterable<LibraryRow>): AsyncGenerator<FluxRow, void, undefined> {
-  let table: Table | undefined;
-  for await (const { values, tableMeta } of rows) {
-    if (table?.meta !== tableMeta) table = new Table(tableMeta);
-    // A query that fails after its first bytes went out ends in a table of errors, under status 200.
-    if (table.isError) throw new RetryableError('unavailable', `the query failed: ${values[table.column('error')!]}`);
-    yield table.row(values);
-  }
-}
-
-type LibraryRow = LibraryRows extends AsyncIterable<infer R> ? R : never;
-
-/** A table's columns, looked up once for all its rows. */
-class Table {
-  readonly isError: boolean;
-  private readonly columns: ReadonlyMap<string, number>;
-  private readonly defaultResult: string;
-
-  constructor(readonly meta: LibraryRow['tableMeta']) {
-    this.columns = new Map(meta.columns.map((column, index) => [column.label, index]));
-    this.defaultResult = meta.columns.find(({ label }) => label === 'result')?.defaultValue ?? '';
-    this.isError = this.columns.has('error') && this.columns.has('reference');
-  }
-
-  column(name: string): number | undefined {
-    return this.columns.get(name);
-  }
-
-  row(values: readonly string[]): FluxRow {
-    const get = (column: string) => {
-      const index = this.columns.get(column);
-      return index === undefined ? undefined : values[index];
-    };
-    return { result: get('result') || this.defaultResult, get };
+/** A query that fails after its first bytes went out ends in a table of errors, under status 200. */
+function throwErrorRow(rows: readonly FluxRow[]): void {
+  const last = rows.at(-1);
+  if (last?.get('error') !== undefined && last.get('reference') !== undefined) {
+    throw new RetryableError('unavailable', `the query failed: ${last.get('error')}`);
   }
 }

@@ -2,7 +2,7 @@ import { SequenceRanges, type SequenceRange } from '#core/contract/sequence-rang
 import type { LedgerSource, SeriesFilter } from '../store.js';
 import { stringText } from './fields.js';
 import { matching, quoted, type Flux } from './flux.js';
-import type { FluxRow } from './influx-client.js';
+import type { FluxRow } from './flux-csv.js';
 import { stateTimeUs, type StateStore } from './state-store.js';
 import { linePrefix } from './tag-set.js';
 

@@ -1,7 +1,7 @@
 import type { SeriesId } from '#core/contract/names.js';
 import { Bits } from './bits.js';
 import { parseTimeUs, quoted } from './flux.js';
-import type { FluxRow } from './influx-client.js';
+import type { FluxRow } from './flux-csv.js';
 import { Mutex } from './mutex.js';
 import { stateTimeUs, type StateStore } from './state-store.js';
 import { linePrefix } from './tag-set.js';
@@ -19,8 +19,8 @@ const maxStaleRows = 20_000;
 /**
  * The durable side of the dirty marks: one point for each series and block, replaced in place.
  *
- * What InfluxDB deletes and is written again at once may stay invisible, so nothing that is ever written again is
- * deleted: a new generation has another tag, and only then does the old one go.
+ * A delete beside a write of the same series has lost the write before (influxdata/influxdb#10513), so nothing that may
+ * be written again is deleted: a new generation has another tag, and only then does the old one go.
  */
 export class MarkStore {
   private readonly turns = new Mutex();

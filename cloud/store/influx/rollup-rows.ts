@@ -1,7 +1,7 @@
 import { windowSum, type RollupParts, type WindowParts } from '#core/contract/reading.js';
 import { floatText, stringText } from './fields.js';
 import { parseTimeUs } from './flux.js';
-import type { FluxRow } from './influx-client.js';
+import type { FluxRow } from './flux-csv.js';
 import type { Series } from './series-registry.js';
 import type { RollupForm } from './tiers.js';
 
@@ -33,8 +33,7 @@ export function mergeParts(into: TimedParts, from: TimedParts): void {
 }
 
 export function partsOfReading(value: number, timeUs: number): TimedParts {
-  const stamps = { firstUs: timeUs, lastUs: timeUs };
-  return { sum: value, count: 1, min: value, max: value, first: value, last: value, ...stamps };
+  return { sum: value, count: 1, min: value, max: value, first: value, last: value, firstUs: timeUs, lastUs: timeUs };
 }
 
 export function partsOfWindow(mean: number, window: WindowParts, timeUs: number): TimedParts {
@@ -46,11 +45,10 @@ export function partsOfWindow(mean: number, window: WindowParts, timeUs: number)
 export function rollupLine({ series, form, bucketUs, parts }: RollupRow, applied?: string): string {
   const sum = finite(parts.sum);
   const { count, min, max, first, last, firstUs, lastUs } = parts;
-  const floats = { value: finite(sum / count), sum, min, max, first, last };
-  const texts = Object.entries(floats).map(([name, value]) => `${name}=${floatText(value)}`);
-  texts.push(`count=${count}i`, `firstUs=${firstUs}i`, `lastUs=${lastUs}i`);
-  if (applied !== undefined) texts.push(`applied=${stringText(applied)}`);
-  return `${series.prefix(form, bucketUs)}${texts.join(',')} ${bucketUs}`;
+  const ends = `first=${floatText(first)},last=${floatText(last)},firstUs=${firstUs}i,lastUs=${lastUs}i`;
+  const floats = `value=${floatText(finite(sum / count))},sum=${floatText(sum)},min=${floatText(min)},max=${floatText(max)}`;
+  const packs = applied === undefined ? '' : `,applied=${stringText(applied)}`;
+  return `${series.prefix(form, bucketUs)}${floats},${ends},count=${count}i${packs} ${bucketUs}`;
 }
 
 /** InfluxDB stores no infinity, which the sum of huge readings may reach. */
@@ -77,8 +75,12 @@ export function readParts(row: FluxRow, lastUnknownUs = 0): TimedParts | undefin
   if (!(count > 0)) return undefined;
   const timeUs = rowTimeUs(row);
   return {
-    ...{ sum: number('sum'), count, min: number('min'), max: number('max') },
-    ...{ first: number('first'), last: number('last') },
+    sum: number('sum'),
+    count,
+    min: number('min'),
+    max: number('max'),
+    first: number('first'),
+    last: number('last'),
     firstUs: row.get('firstUs') ? number('firstUs') : timeUs,
     lastUs: row.get('lastUs') ? number('lastUs') : timeUs + lastUnknownUs,
   };

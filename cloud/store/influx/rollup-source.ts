@@ -1,7 +1,8 @@
 import type { TimeRange } from '../store.js';
 import type { BucketNames } from './buckets.js';
 import { fromBucket, pivotFields, type Flux } from './flux.js';
-import type { FluxRow, InfluxClient } from './influx-client.js';
+import type { FluxRow } from './flux-csv.js';
+import type { InfluxClient } from './influx-client.js';
 import { mergeParts, parseFloatText, partsOfReading, partsOfWindow, readParts, rowTimeUs } from './rollup-rows.js';
 import type { RollupRow, TimedParts } from './rollup-rows.js';
 import type { Series, SeriesRegistry } from './series-registry.js';
@@ -40,16 +41,18 @@ export class RollupSource {
     const parts = ['sum', 'count', 'min', 'max'].map((fn) => aggregate(fn, '_start'));
     const ends = ['first', 'last'].map((fn) => aggregate(fn, '_time'));
     const windows = `${fromBucket(buckets.realtime, range, where, 'r.form == "window"')} |> ${pivotFields} |> yield(name: "window")`;
-    for await (const row of client.rows([...parts, ...ends, windows].join('\n'))) {
-      if (row.result === 'window') found.addWindow(row);
-      else found.addAggregate(row);
+    for await (const rows of client.pages([...parts, ...ends, windows].join('\n'))) {
+      for (const row of rows) {
+        if (row.result === 'window') found.addWindow(row);
+        else found.addAggregate(row);
+      }
     }
   }
 
   private async readLower(found: FoundBuckets, lower: TierSpec, range: TimeRange, where: Flux): Promise<void> {
     const { client, buckets } = this.options;
-    for await (const row of client.rows(`${fromBucket(buckets[lower.name], range, where)} |> ${pivotFields}`)) {
-      found.addRollup(row);
+    for await (const rows of client.pages(`${fromBucket(buckets[lower.name], range, where)} |> ${pivotFields}`)) {
+      for (const row of rows) found.addRollup(row);
     }
   }
 
@@ -61,7 +64,9 @@ export class RollupSource {
     const isWide = `r._value > ${rollupTiers[found.tier.index - 1]!.widthUs}`;
     const probe = `${windows('r._field == "spanUs"', isWide)} |> group() |> limit(n: 1)`;
     if ((await client.collect(probe, () => true)).length === 0) return;
-    for await (const row of client.rows(`${windows()} |> ${pivotFields}`)) found.addWindow(row);
+    for await (const rows of client.pages(`${windows()} |> ${pivotFields}`)) {
+      for (const row of rows) found.addWindow(row);
+    }
   }
 }
 

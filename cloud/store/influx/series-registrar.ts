@@ -7,7 +7,7 @@ import type { Logger } from '#core/runtime/logger.js';
 import type { PackToStore } from '../store.js';
 import { stringText } from './fields.js';
 import { matchingAny, type Flux } from './flux.js';
-import type { FluxRow } from './influx-client.js';
+import type { FluxRow } from './flux-csv.js';
 import { Series, withChange, type SeriesRegistry, type TagVersion } from './series-registry.js';
 import { stateTimeUs, type StateStore } from './state-store.js';
 import { linePrefix, sameTags, tagSetOf } from './tag-set.js';

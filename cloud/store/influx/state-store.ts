@@ -1,5 +1,6 @@
 import { fromBucket, pivotFields, quoted, type Flux } from './flux.js';
-import type { FluxRow, InfluxClient } from './influx-client.js';
+import type { FluxRow } from './flux-csv.js';
+import type { InfluxClient } from './influx-client.js';
 import type { Patience } from './patience.js';
 
 /** What stands in the state bucket, by measurement. */

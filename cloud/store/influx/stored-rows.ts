@@ -1,0 +1,81 @@
+import type { SeriesId } from '#core/contract/names.js';
+import { forms, type Form, type Quality } from '#core/contract/reading.js';
+import type { StoredPoint, StoredRollup } from '../store.js';
+import { unescapeText } from './fields.js';
+import type { FluxRow } from './flux-csv.js';
+import { mergeParts, readParts, rowTimeUs, type TimedParts } from './rollup-rows.js';
+
+/** A point whose fields are columns. One literal: spreading parts into it would cost ten times as much. */
+export function readPoint(row: FluxRow): StoredPoint {
+  const value = numberIn(row, 'value');
+  return {
+    site: row.get('site')!,
+    device: row.get('device')!,
+    sensor: row.get('sensor')!,
+    form: row.get('form') as Form,
+    timeUs: rowTimeUs(row),
+    value,
+    // Null and empty text are the same in CSV, but a point without a number has a text.
+    text: value === undefined ? unescapeText(row.get('text') ?? '') : undefined,
+    quality: row.get('quality') as Quality,
+    count: numberIn(row, 'count'),
+    min: numberIn(row, 'min'),
+    max: numberIn(row, 'max'),
+    first: numberIn(row, 'first'),
+    last: numberIn(row, 'last'),
+    spanUs: numberIn(row, 'spanUs'),
+  };
+}
+
+function numberIn(row: FluxRow, column: string): number | undefined {
+  const text = row.get(column);
+  return text === undefined || text === '' ? undefined : Number(text);
+}
+
+/** What one form contributed to a bucket. */
+export interface TimedRollup extends SeriesId {
+  readonly timeUs: number;
+  readonly parts: TimedParts;
+}
+
+export function readRollup(row: FluxRow): TimedRollup | undefined {
+  const parts = readParts(row);
+  if (!parts) return undefined;
+  const [site, device, sensor] = [row.get('site')!, row.get('device')!, row.get('sensor')!];
+  return { site, device, sensor, timeUs: rowTimeUs(row), parts };
+}
+
+/** The rollups in order; what the forms contributed to one bucket is added up. */
+export function rollupsInOrder(rows: TimedRollup[]): StoredRollup[] {
+  const sums: TimedRollup[] = [];
+  for (const row of rows.sort(compareSeriesTime)) {
+    const last = sums.at(-1);
+    if (last && compareSeriesTime(last, row) === 0) mergeParts(last.parts, row.parts);
+    else sums.push(row);
+  }
+  return sums.map(({ site, device, sensor, timeUs, parts }) => {
+    const { sum, count, min, max, first, last } = parts;
+    return { site, device, sensor, timeUs, sum, weight: count, count, min, max, first, last };
+  });
+}
+
+/** The points in order, each identity once. */
+export function pointsInOrder(points: StoredPoint[]): StoredPoint[] {
+  return points.sort(comparePoints).filter((point, i, all) => i === 0 || comparePoints(all[i - 1]!, point) !== 0);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+export function compareSeries(a: SeriesId, b: SeriesId): number {
+  return compareText(a.site, b.site) || compareText(a.device, b.device) || compareText(a.sensor, b.sensor);
+}
+
+function compareSeriesTime(a: SeriesId & { timeUs: number }, b: SeriesId & { timeUs: number }): number {
+  return compareSeries(a, b) || a.timeUs - b.timeUs;
+}
+
+function comparePoints(a: StoredPoint, b: StoredPoint): number {
+  return compareSeriesTime(a, b) || forms.indexOf(a.form) - forms.indexOf(b.form);
+}
