@@ -141,7 +141,10 @@ export class KafkaLog implements EventLog {
       logger: options.logger,
     });
     const kept = this.keep((deadlineMs) => reader.stop(deadlineMs));
-    await reader.start();
+    await reader.start().catch(async (error: unknown) => {
+      await kept.stop(0);
+      throw error;
+    });
     return { caughtUp: reader.caughtUp, ...kept };
   }
 

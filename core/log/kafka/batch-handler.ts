@@ -51,8 +51,6 @@ export class BatchHandler {
       }
       await this.commit(payload, records.at(-1)!.offset);
     }
-    // Behind the last record there may be some that compaction or a transaction took away.
-    payload.resolveOffset(batch.messages.at(-1)!.offset);
   };
 
   /** What was rejected comes again as it was; the rest in portions. */

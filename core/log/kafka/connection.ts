@@ -73,7 +73,8 @@ function trackedSockets(sockets: Map<Socket, string>): ISocketFactory {
     socket.setKeepAlive(true, 30_000);
     if (!ssl) return failing(socket, sockets);
     const servername = isIP(host) === 0 ? { servername: host } : {};
-    const secure = connectTls({ ...servername, ...ssl, socket }, onConnect);
+    // The host is what the certificate must be of.
+    const secure = connectTls({ host, ...servername, ...ssl, socket }, onConnect);
     failing(socket, sockets).on('error', (error) => secure.destroy(error));
     return secure;
   };

@@ -65,6 +65,8 @@ export class ConsumerSession {
       return error;
     } finally {
       this.over.abort();
+      // Where nothing is to be finished, nothing is waited for.
+      if (!stopping.aborted) this.client.reset();
       await this.consumer.disconnect().catch(() => undefined);
       this.client.reset();
     }

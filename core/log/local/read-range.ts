@@ -8,7 +8,7 @@ export async function readRange(level: Level, gte: Buffer, lt: Buffer, limits: R
   const iterator = level.iterator({ gte, lt, highWaterMarkBytes: limits.maxBytes, fillCache: false });
   try {
     const entries = await iterator.nextv(limits.maxRecords);
-    return entries.map(([key, value]) => decodeRecord(readOffset(key, key.length - 8), value));
+    return entries.map(([key, value]) => decodeRecord(readOffset(key, key.length - 8), value, level.location));
   } finally {
     await iterator.close();
   }

@@ -42,7 +42,7 @@ export class Slice {
   /** The last record in it, found by one seek: records of a slice are never deleted. */
   async last(): Promise<StoredRecord | undefined> {
     const [entry] = await this.file.use((level) => level.iterator({ reverse: true, limit: 1 }).all());
-    return entry && decodeRecord(readOffset(entry[0]), entry[1]);
+    return entry && decodeRecord(readOffset(entry[0]), entry[1], this.path);
   }
 
   async bytes(): Promise<number> {

@@ -13,7 +13,7 @@ const record = fc.record({
 test('a record is decoded as it was encoded', () => {
   fc.assert(
     fc.property(record, fc.maxSafeNat(), fc.maxSafeNat(), ({ key, value, headers }, offset, appendedUs) => {
-      const decoded = decodeRecord(offset, encodeRecord({ key, value, headers }, appendedUs));
+      const decoded = decodeRecord(offset, encodeRecord({ key, value, headers }, appendedUs), 'test');
       expect({ ...decoded, value: [...decoded.value], headers: decoded.headers ?? {} }).toEqual({
         ...{ key, value: [...value], headers, offset, appendedUs },
       });
@@ -30,8 +30,19 @@ test('the keys of offsets are in the order of the offsets', () => {
   );
 });
 
+test('a record that the disk has changed is not taken for one', () => {
+  const stored = encodeRecord({ key: 'key', value: Buffer.from('value'), headers: { a: 'b' } }, 1);
+  fc.assert(
+    fc.property(fc.nat(stored.length * 8 - 1), (bit) => {
+      const damaged = Buffer.from(stored);
+      damaged[bit >> 3]! ^= 1 << (bit & 7);
+      expect(() => decodeRecord(0, damaged, 'test')).toThrow(FatalError);
+    }),
+  );
+});
+
 test('a record of another format is not guessed at', () => {
   const stored = encodeRecord({ key: 'a', value: Buffer.from('1') }, 0);
   stored[0] = 9;
-  expect(() => decodeRecord(0, stored)).toThrow(FatalError);
+  expect(() => decodeRecord(0, stored, 'test')).toThrow(FatalError);
 });
