@@ -13,7 +13,7 @@ export default defineConfig({
   resolve: { alias: [{ find: /^#core\/(.*)\.js$/, replacement: `${core}/$1.ts` }] },
   test: {
     pool: 'forks',
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
       {
@@ -32,7 +32,7 @@ export default defineConfig({
           name: 'servers',
           include: ['test/servers/**/*.test.ts', 'test/**/*.{server,slow}.test.ts'],
           exclude: ['test/pipeline/**', 'test/browser/**', 'test/**/*.long.test.ts'],
-          testTimeout: 120_000,
+          testTimeout: 240_000,
           hookTimeout: 240_000,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },

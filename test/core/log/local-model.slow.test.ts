@@ -102,7 +102,7 @@ async function check(log: LocalLog, model: Model): Promise<void> {
 
 test(
   'any order of appends, reads, rejections, restarts and shedding agrees with a model',
-  { timeout: 25_000 },
+  { timeout: 240_000 },
   async () => {
     await fc.assert(
       fc.asyncProperty(settings, fc.array(action, { maxLength: 25 }), async (options, actions) => {
