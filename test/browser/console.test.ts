@@ -139,7 +139,7 @@ describe.skipIf(!(await haveServers('chromium')))('the console', () => {
     await page.waitForSelector('.alert-list:not([aria-busy])');
     const message = 'too hot: <img src=x onerror=alert(1)> 91 °C';
     await console_.plant.alert('press-1', { severity: 'critical', message, value: 91 });
-    await page.waitForSelector('.toast', { timeout: 3000 });
+    await page.waitForSelector('.toast', { timeout: 15_000 });
     expect(await page.textContent('.toast .alert-message')).toBe(message);
     expect(await page.$('.toast img')).toBeNull();
     expect(await page.textContent('#urgent')).toContain('critical alert: plant1, press-1, temperature-01, high');
@@ -150,7 +150,7 @@ describe.skipIf(!(await haveServers('chromium')))('the console', () => {
       /critical.*press-1.*91\s°C, limit 80\s°C/,
     );
     await console_.plant.alert('press-1', { severity: 'critical', state: 'cleared', message: 'cool again' });
-    await page.waitForSelector('text=Nothing is raised', { timeout: 3000 });
+    await page.waitForSelector('text=Nothing is raised', { timeout: 15_000 });
     expect(await page.textContent('#polite')).toContain('alert cleared');
     expect(await page.isHidden('#raised')).toBe(true);
     expect(faults).toEqual([]);
@@ -164,7 +164,7 @@ describe.skipIf(!(await haveServers('chromium')))('the console', () => {
     await page.waitForSelector('[data-stop="ingest"]');
     await console_.plant.takeApi();
     onTestFinished(() => console_.plant.giveApi());
-    await page.waitForSelector('.banner-in', { timeout: 5000 });
+    await page.waitForSelector('.banner-in', { timeout: 15_000 });
     expect(await page.textContent('.banner')).toMatch(/API is away.*What you see is from/);
     expect(await page.textContent('.connection')).toBe('away');
     const value = await page.textContent('.legend-value');
@@ -185,7 +185,7 @@ describe.skipIf(!(await haveServers('chromium')))('the console', () => {
     const { page } = await openTab(console_.browser, console_.url, '#/devices/office-berlin/floor-3');
     await page.waitForSelector('.fact-value .state.ok');
     await console_.plant.hush('floor-3');
-    await page.waitForSelector('.fact-value .state.bad', { timeout: 5000 });
+    await page.waitForSelector('.fact-value .state.bad', { timeout: 15_000 });
     const press = console_.plant.device('press-3');
     const gap = press.nextSeq;
     press.nextSeq += 3;
