@@ -31,7 +31,7 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly replication?: number;
   /** The most bytes of a batch of one partition: 16 KiB; a single record may be larger. */
   readonly maxBatchBytes?: number;
-  /** How long a batch waits for more records while its broker has nothing to do: 1 ms. */
+  /** How long a batch waits for more records while its broker has nothing to do: 0 ms. They gather while it has. */
   readonly lingerMs?: number;
   /** A consumer that says nothing for so long is taken for dead, and others take its partitions: 30 s. */
   readonly sessionTimeoutMs?: number;
@@ -166,7 +166,7 @@ export class KafkaLog implements EventLog {
       metrics,
       clock: options.clock,
       random: options.random ?? Math.random,
-      lingerMs: options.lingerMs ?? 1,
+      lingerMs: options.lingerMs ?? 0,
       // The broker is to give up first: its answer says what became of the batch.
       ackTimeoutMs: Math.ceil((options.requestTimeoutMs ?? defaultRequestTimeoutMs) * 0.7),
       aborted: forced.signal,
