@@ -31,7 +31,7 @@ export interface LocalLogOptions {
   readonly onError?: (error: unknown) => void;
   /** Old records go by slices of this length: 1 h. */
   readonly sliceMs?: number;
-  /** A slice ends earlier at about this size: 64 MiB. */
+  /** A slice ends earlier at about this size: 16 MiB. */
   readonly maxSliceBytes?: number;
   /** The newest records of each topic that stay in memory: 4 MiB. */
   readonly recentBytes?: number;
@@ -39,7 +39,7 @@ export interface LocalLogOptions {
   readonly sweepMs?: number;
   /** The most records of a batch handed to a reader: 500. */
   readonly maxBatchRecords?: number;
-  /** The most bytes of a batch: 1 MiB; a single record may be larger. */
+  /** The most bytes of a batch: 512 KiB; a single record may be larger. */
   readonly maxBatchBytes?: number;
   readonly openLevel?: OpenLevel;
 }
@@ -167,7 +167,7 @@ export class LocalLog implements EventLog, Shedder {
       directory: join(options.directory, 'topics'),
       openLevel: open,
       sliceMs: options.sliceMs ?? 3_600_000,
-      maxSliceBytes: options.maxSliceBytes ?? 64 * 1_048_576,
+      maxSliceBytes: options.maxSliceBytes ?? 16 * 1_048_576,
       recentBytes: options.recentBytes ?? 4 * 1_048_576,
       clock: options.clock,
       logger: options.logger,
@@ -181,7 +181,7 @@ export class LocalLog implements EventLog, Shedder {
   }
 
   private context(): ReaderContext {
-    const { clock, random = Math.random, maxBatchRecords = 500, maxBatchBytes = 1_048_576 } = this.options;
+    const { clock, random = Math.random, maxBatchRecords = 500, maxBatchBytes = 524_288 } = this.options;
     const limits = { maxRecords: maxBatchRecords, maxBytes: maxBatchBytes };
     return { clock, random, limits, outage: this.outage, metrics: this.metrics };
   }

@@ -22,7 +22,8 @@ export class Slice {
   readonly first: number;
   readonly createdUs: number;
   readonly file: LevelFile;
-  private usedMs = 0;
+  /** When it was last read or written, on the monotonic clock. */
+  usedMs = 0;
   private sizeWhenClosed: number | undefined;
 
   constructor(
@@ -33,10 +34,6 @@ export class Slice {
     this.first = Number(first);
     this.createdUs = Number(createdUs);
     this.file = new LevelFile(path, openLevel);
-  }
-
-  touch(nowMs: number): void {
-    this.usedMs = nowMs;
   }
 
   /** The last record in it, found by one seek: records of a slice are never deleted. */

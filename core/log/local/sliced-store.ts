@@ -23,6 +23,8 @@ export interface SlicedStoreOptions {
 /** A slice that still takes records is given up only if it has as many. */
 const worthwhileBytes = 1_048_576;
 
+const maxOpenForReading = 3;
+
 /** The offsets of a slice that went. */
 export interface OffsetRange {
   readonly first: number;
@@ -66,7 +68,7 @@ export class SlicedStore implements TopicStore {
     return this.writing.run(async () => {
       const active = this.isDue(nowUs) ? await this.begin(nowUs) : this.slices.at(-1)!;
       await active.file.write(entries.map(({ record, stored }) => ({ key: offsetKey(record.offset), value: stored })));
-      active.touch(this.options.clock.monotonicMs());
+      active.usedMs = this.options.clock.monotonicMs();
       this.next += entries.length;
       this.lastUs = nowUs;
       for (const { stored } of entries) this.activeBytes += stored.length;
@@ -78,7 +80,8 @@ export class SlicedStore implements TopicStore {
     const slice = this.slices[index];
     const end = this.slices[index + 1]?.first ?? this.next;
     if (!slice || from >= end) return { records: [], next: end };
-    slice.touch(this.options.clock.monotonicMs());
+    if (!slice.file.isOpen) this.closeSurplus();
+    slice.usedMs = this.options.clock.monotonicMs();
     const records = await slice.file.use((level) => readRange(level, offsetKey(from), offsetKey(end), limits));
     const last = records.at(-1);
     return { records, next: last ? last.offset + 1 : end };
@@ -122,6 +125,13 @@ export class SlicedStore implements TopicStore {
     for (const slice of this.slices.slice(0, -1)) await slice.closeIdle(sinceMs);
   }
 
+  /** LevelDB maps its files into memory: who reads much of the past shall not hold all of it there. */
+  private closeSurplus(): void {
+    const open = this.slices.slice(0, -1).filter(({ file }) => file.isOpen);
+    open.sort((a, b) => b.usedMs - a.usedMs);
+    for (const slice of open.slice(maxOpenForReading - 1)) void slice.close();
+  }
+
   async close(): Promise<void> {
     await this.writing.run(() => Promise.all(this.slices.map((slice) => slice.close())));
   }
@@ -144,6 +154,7 @@ export class SlicedStore implements TopicStore {
     });
     this.slices.push(slice);
     this.activeBytes = 0;
+    this.closeSurplus();
     return slice;
   }
 
