@@ -60,6 +60,10 @@ export class Agent implements Part {
     const hooks = {
       onStarted: (sampler: Sampler) => this.adopt(sampler),
       onReadings: (readings: readonly Reading[]) => this.take(readings),
+      onDropped: (reason: string, readings: number) => {
+        this.meter.in(readings);
+        this.meter.drop(reason, readings);
+      },
       onJitter: jitterMeter(registry),
     };
     const { clock, random, logger } = options;

@@ -5,6 +5,7 @@ import { openDataDirectory } from '#core/runtime/data-directory.js';
 import { startAll, stopAll, type Part } from '#core/runtime/lifecycle.js';
 import { port } from '../options.js';
 import { runUntilSignal } from '../run-until-signal.js';
+import { groupOf } from './group.js';
 import { addRunOptions, configOf, terminalOf, type RunOptions } from './common.js';
 
 /** One part as a process of its own. */
@@ -28,13 +29,9 @@ const partCommands: readonly PartCommand[] = [
 ];
 
 export function addParts(program: Command): void {
-  const groups = new Map<string, Command>();
   for (const part of partCommands) {
     const { group, name, description } = part;
-    const parent =
-      groups.get(group) ??
-      program.command(group).description(`the ${group} ${group === 'edge' ? 'agent' : 'part'} as a process of its own`);
-    groups.set(group, parent);
+    const parent = groupOf(program, group, group === 'edge' ? 'the edge agent and its tools' : `the ${group} part`);
     addRunOptions(parent.command(name).description(description))
       .option('--mqtt-port <n>', 'port that devices speak to (default: 1883)', port)
       .addHelpText('after', `\nExample:\n  fieldline ${group} ${name} --config fieldline.yaml`)

@@ -41,6 +41,8 @@ export interface SamplerOptions extends ScheduledSensor {
   /** Throws FatalError if the sensor's channels cannot be taken. */
   readonly onStarted: (sampler: Sampler) => void;
   readonly onReadings: (readings: readonly Reading[]) => void;
+  /** Readings that the sensor itself had to leave out. */
+  readonly onDropped: (reason: string, readings: number) => void;
   readonly onJitter: (jitterMs: number) => void;
 }
 
@@ -137,6 +139,7 @@ export class Sampler {
   private async read(): Promise<void> {
     try {
       const readings = await this.sensor.read();
+      for (const [reason, dropped] of this.sensor.takeDropped?.() ?? []) this.options.onDropped(reason, dropped);
       if (this.isIn('stopped')) return;
       this.counts.readings += readings.length;
       // Also of a read given up: the readings are true, and late ones have their place.

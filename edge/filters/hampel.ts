@@ -21,6 +21,8 @@ const shape = {
 
 /** Finds spikes: see {@link Hampel}. */
 export const hampel = {
+  summary: 'Marks, drops or replaces spikes: readings far from the median of the last ones.',
+  example: 'filter: hampel\nwindow: 21\nmode: mark',
   shape,
   create: (options: z.output<z.ZodObject<typeof shape>>, channel: SensorDescription) =>
     new Hampel({ ...options, minDeviation: options.minDeviation ?? noiseFloor(channel.unit) }),

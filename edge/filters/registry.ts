@@ -6,6 +6,10 @@ import { hampel } from './hampel.js';
 
 /** A filter that can be named in the configuration: its options, and how one is built for a channel. */
 export interface FilterKind {
+  /** What it does, in a sentence or two; `docs/edge.md` shows it. */
+  readonly summary: string;
+  /** One entry of `filters` as YAML, with `filter`; it must parse. */
+  readonly example: string;
   readonly shape: z.ZodRawShape;
   /** `options` is what `shape` parsed. */
   readonly create: (options: never, channel: SensorDescription) => Filter;
