@@ -61,8 +61,9 @@ const textsOf = (records: readonly StoredRecord[]): string[] => records.map(({ v
 /** Reads batches with a group, rejecting the first some times; checks what comes. */
 async function read(log: LocalLog, model: Model, group: string, batches: number, rejections: number): Promise<void> {
   const from = model.committed.get(group) ?? 0;
-  model.committed.set(group, from);
   if (from === model.texts.length) return;
+  // From here on the log knows the group, and keeps what it has not read.
+  model.committed.set(group, from);
   const handed: StoredRecord[] = [];
   let calls = 0;
   let first: readonly StoredRecord[] = [];
