@@ -1,4 +1,4 @@
-// Also a program: `node dist/test/servers/ensure.js [kafka] [influxdb] [mosquitto] [chromium]`
+// Also a program: `node dist/test/servers/ensure.js [kafka] [influxdb] [mosquitto] [chromium] [socat]`
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cacheRoot, type Progress } from './cache.js';
@@ -29,11 +29,20 @@ const chromium: DebianProgram = {
   unpacked: 'usr/lib/chromium/chromium',
 };
 
+const socat: DebianProgram = {
+  name: 'socat',
+  packages: ['socat'],
+  programs: ['socat'],
+  unpacked: 'usr/bin/socat',
+  unpackAlways: true,
+};
+
 const servers = {
   kafka: { why: 'the event log of a cluster', install: installKafka },
   influxdb: { why: 'the series store of a cluster', install: installInfluxdb },
   mosquitto: { why: 'an MQTT broker that is not ours', install: (p: Progress) => installDebian(mosquitto, p) },
   chromium: { why: 'the browser that looks at the console', install: (p: Progress) => installDebian(chromium, p) },
+  socat: { why: 'the two ends of a serial line', install: (p: Progress) => installDebian(socat, p) },
 } satisfies Record<string, { why: string; install: (progress: Progress) => Promise<Installed> }>;
 
 export type ServerName = keyof typeof servers;

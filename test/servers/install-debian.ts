@@ -18,10 +18,12 @@ export interface DebianProgram {
   readonly places?: readonly string[];
   /** Where it is in an unpacked package. */
   readonly unpacked: string;
+  /** Small enough to be unpacked into the cache even by root, so that the machine stays as it is. */
+  readonly unpackAlways?: boolean;
 }
 
 /**
- * The program as installed; else installed by apt as root; else unpacked with what it depends on into the cache, with
+ * The program as installed; else installed by apt as root, unless it is always unpacked; else unpacked with what it depends on into the cache, with
  * the `env` it then needs. Throws a `MissingServerError` where there is neither the program nor apt.
  */
 export async function installDebian(wanted: DebianProgram, progress: Progress): Promise<Installed> {
@@ -29,7 +31,7 @@ export async function installDebian(wanted: DebianProgram, progress: Progress): 
   if (present !== undefined) return present;
   if (findProgram('apt-get') === undefined) throw missing(wanted, 'not installed, and there is no apt-get here');
   try {
-    if (process.getuid?.() === 0) {
+    if (process.getuid?.() === 0 && !wanted.unpackAlways) {
       await installAsRoot(wanted, progress);
       return (await findInstalled(wanted)) ?? Promise.reject(new Error('not there after its installation'));
     }
