@@ -3,7 +3,7 @@
 //  sensor ─► sampler ─┘   (checks,   (filters, └─ alerts ────────────────► alert lane ─┘
 //            (schedule)    stamps)    reducer)
 import { setMaxListeners } from 'node:events';
-import { Histogram, type Registry } from 'prom-client';
+import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Alert } from '#core/contract/alert.js';
 import type { SensorDescription } from '#core/contract/catalogue.js';
 import type { Reading } from '#core/contract/reading.js';
@@ -68,6 +68,7 @@ export class Agent implements Part {
     };
     const { clock, random, logger } = options;
     this.samplers = options.sensors.map((sensor) => new Sampler({ ...sensor, clock, random, logger, ...hooks }));
+    exportJitter(registry, this.samplers);
     const help = 'Points in memory that the outbox has not taken';
     observe(registry, 'fieldline_edge_waiting_points', help, () => this.outgoing.waitingPoints);
   }
@@ -180,4 +181,17 @@ function jitterMeter(registry: Registry): (jitterMs: number) => void {
     registers: [registry],
   });
   return (jitterMs) => histogram.observe(Math.max(0, jitterMs) / 1000);
+}
+
+/** The same for each sensor, as a number to look at without a query. */
+function exportJitter(registry: Registry, samplers: readonly Sampler[]): void {
+  new Gauge({
+    name: 'fieldline_edge_sampling_jitter_p99_seconds',
+    help: 'Time from due moment to beginning within which 99 % of the last reads of a sensor began',
+    labelNames: ['sensor'],
+    registers: [registry],
+    collect() {
+      for (const sampler of samplers) this.set({ sensor: sampler.name }, sampler.status().p99JitterMs / 1000);
+    },
+  });
 }

@@ -4,6 +4,7 @@ import { FatalError, messageOf } from '#core/runtime/errors.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { retryDelays } from '#core/runtime/retry.js';
 import type { Sensor } from '../sensors/sensor.js';
+import { Jitter } from './jitter.js';
 
 /** A sensor with its schedule. */
 export interface ScheduledSensor {
@@ -28,10 +29,13 @@ export interface SensorStatus {
   /** Reads and starts that failed, and ticks that passed while a read was going on. */
   readonly failures: number;
   readonly missed: number;
-  /** How late the reads began after their due time, in milliseconds: the mean, and the worst. */
+  /** How late the reads began after their due time, in milliseconds: the mean, 99 % of the last ones, and the worst. */
   readonly meanJitterMs: number;
+  readonly p99JitterMs: number;
   readonly maxJitterMs: number;
   readonly lastError: string | undefined;
+  /** What the sensor says of itself: see {@link Sensor.detail}. */
+  readonly detail: string | undefined;
 }
 
 export interface SamplerOptions extends ScheduledSensor {
@@ -57,7 +61,8 @@ export class Sampler {
   private pending: Promise<void> = Promise.resolve();
   private opening: Promise<void> = Promise.resolve();
   private delays: Generator<number, never>;
-  private readonly counts = { readings: 0, failures: 0, missed: 0, reads: 0, jitterSumMs: 0, maxJitterMs: 0 };
+  private readonly counts = { readings: 0, failures: 0, missed: 0 };
+  private readonly jitter = new Jitter();
   private lastError: string | undefined;
 
   constructor(private readonly options: SamplerOptions) {
@@ -77,17 +82,16 @@ export class Sampler {
   }
 
   status(): SensorStatus {
-    const { readings, failures, missed, reads, jitterSumMs, maxJitterMs } = this.counts;
     return {
       name: this.name,
       state: this.current,
       channels: Object.keys(this.sensor.channels).length,
-      readings,
-      failures,
-      missed,
-      meanJitterMs: reads === 0 ? 0 : jitterSumMs / reads,
-      maxJitterMs,
+      ...this.counts,
+      meanJitterMs: this.jitter.meanMs,
+      p99JitterMs: this.jitter.percentileMs(0.99),
+      maxJitterMs: this.jitter.maxMs,
       lastError: this.lastError,
+      detail: this.sensor.detail?.(),
     };
   }
 
@@ -187,9 +191,7 @@ export class Sampler {
   }
 
   private noteJitter(jitterMs: number): void {
-    this.counts.reads += 1;
-    this.counts.jitterSumMs += jitterMs;
-    this.counts.maxJitterMs = Math.max(this.counts.maxJitterMs, jitterMs);
+    this.jitter.note(jitterMs);
     this.options.onJitter(jitterMs);
   }
 

@@ -19,4 +19,6 @@ export interface Sensor extends Part {
   read(): Promise<Reading[]>;
   /** Reason to number of readings that were measured and left out since the last call. */
   takeDropped?(): ReadonlyMap<string, number>;
+  /** For the status page, in a few words: how far it is, or that it has come to its end. */
+  detail?(): string;
 }
