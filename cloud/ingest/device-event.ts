@@ -1,5 +1,5 @@
 import { ContractError } from '#core/contract/contract-error.js';
-import type { DeviceEventKind } from '#core/contract/device-events.js';
+import { deviceEventKinds, type DeviceEventKind } from '#core/contract/device-events.js';
 import { isName, type DeviceId } from '#core/contract/names.js';
 import type { StoredRecord } from '#core/log/log.js';
 
@@ -11,7 +11,7 @@ export interface DeviceEvent {
   readonly body: unknown;
 }
 
-const kinds: ReadonlySet<string> = new Set(['catalogue', 'birth', 'heartbeat', 'offline', 'clock']);
+const kinds: ReadonlySet<string> = new Set(deviceEventKinds);
 
 /** Undefined for a tombstone. Throws {@link ContractError} for a key or a value that is not ours. */
 export function readDeviceEvent(record: StoredRecord): DeviceEvent | undefined {

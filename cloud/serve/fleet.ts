@@ -138,7 +138,8 @@ export class Fleet implements Part {
 
   private learn(record: StoredRecord): void {
     const event = readDeviceEvent(record);
-    if (!event) return;
+    // A desired config is said to the device, not by it.
+    if (!event || event.kind === 'config') return;
     const device = this.admit(event.device, record.appendedUs);
     if (!device) return;
     this.apply(device, event);

@@ -37,19 +37,44 @@ export const clockSchema = z.object({
   offsetUs: z.int(),
 });
 
+/** What became of the newest desired config that came; see docs/decisions/009-remote-config.md. */
+export const configReportSchema = z.object({
+  type: z.literal('config'),
+  session: outboxState.session,
+  /** 0 if the message could not be read so far. */
+  version: z.int().nonnegative(),
+  hash: z.string().regex(/^[0-9a-f]{32}$/),
+  /** `applied`: in force, and once `confirmed`, the config to go back to; `rolled-back`: it was, the one before is again. */
+  status: z.enum(['applied', 'rejected', 'rolled-back']),
+  confirmed: z.boolean(),
+  reason: z.string().max(1000).optional(),
+  timeUs: z.int(),
+});
+
 /** What a device publishes on its state topic. */
 export const deviceStateSchema = z.discriminatedUnion('type', [
   birthSchema,
   heartbeatSchema,
   offlineSchema,
   clockSchema,
+  configReportSchema,
 ]);
 export type DeviceState = z.infer<typeof deviceStateSchema>;
 export type Birth = z.infer<typeof birthSchema>;
 export type Heartbeat = z.infer<typeof heartbeatSchema>;
+export type ConfigReport = z.infer<typeof configReportSchema>;
 
-/** The kinds of records in the compacted topic `device-events`. */
-export type DeviceEventKind = 'catalogue' | 'birth' | 'heartbeat' | 'offline' | 'clock';
+/** The kinds of records in the compacted topic `device-events`; `config` is what is desired, `config-report` what became of it. */
+export const deviceEventKinds = [
+  'catalogue',
+  'birth',
+  'heartbeat',
+  'offline',
+  'clock',
+  'config',
+  'config-report',
+] as const;
+export type DeviceEventKind = (typeof deviceEventKinds)[number];
 
 /**
  * The compaction key `<site>/<device>/<kind>/<id>`. A catalogue's id is its hash and a clock's its boot id, so that

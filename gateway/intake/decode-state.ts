@@ -8,7 +8,7 @@ import type { LogRecord } from '#core/log/log.js';
 import type { Decoded, Decoder } from './decoded.js';
 import type { DeviceMessage } from './message.js';
 
-/** What a device says of itself: birth, heartbeat, offline (its last will) and clock. */
+/** What a device says of itself: birth, heartbeat, offline (its last will), clock, and what became of its config. */
 export const decodeState: Decoder = (message, births) => {
   const { topic, payload } = message;
   const state = parseJson(payload, deviceStateSchema, 'state');
@@ -30,6 +30,11 @@ export const decodeState: Decoder = (message, births) => {
     }
     case 'clock':
       return event('clock', [record(message, 'clock', state.bootId)]);
+    case 'clock-query':
+      // The time of the answer is what counts, so it is given elsewhere, before the relay.
+      return { ...event('clock-query', []), timeQuery: state.id };
+    case 'config':
+      return event('config-report', [record(message, 'config-report')]);
   }
 };
 

@@ -12,12 +12,24 @@ export interface Decoded {
   readonly readings: number;
   /** Set on a message that was set aside: the reason of its dead letter. */
   readonly reason?: DeadLetterReason;
+  /** Set on a query for the time: the id that its answer must carry. */
+  readonly timeQuery?: string;
   /** What became of it, for the message counter; a closed list. */
   readonly kind: MessageKind;
 }
 
 export type MessageKind =
-  'pack' | 'alert' | 'birth' | 'heartbeat' | 'offline' | 'offline-ignored' | 'clock' | 'result' | 'dead-letter';
+  | 'pack'
+  | 'alert'
+  | 'birth'
+  | 'heartbeat'
+  | 'offline'
+  | 'offline-ignored'
+  | 'clock'
+  | 'clock-query'
+  | 'config-report'
+  | 'result'
+  | 'dead-letter';
 
 /**
  * Why the gateway sets a message aside: a code of the contract; `refused` by the log; `decoder-failed` by a fault of
