@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ContractError } from './contract-error.js';
 import { deviceKey, epochSchema, nameSchema, type DeviceId } from './names.js';
 import { maxPayloadBytes } from './transfer-coding.js';
+import { bootIdSchema, checkUptimeStamp, resolveStamp } from './uptime-stamps.js';
 
 /** One change of an alert: its identity in every store is (site, device, sensor, rule, timeUs, state). */
 export const alertSchema = z.object({
@@ -22,6 +23,8 @@ export const alertPackSchema = z.object({
   device: nameSchema,
   epoch: epochSchema,
   seq: z.int().nonnegative(),
+  /** Set while the device does not know the time: the boot that all stamps count from, see `uptimeStamp`. */
+  bboot: bootIdSchema.optional(),
   alerts: z.array(alertSchema).min(1).max(1000),
 });
 export type AlertPack = z.infer<typeof alertPackSchema>;
@@ -39,7 +42,14 @@ export function decodeAlertPack(payload: Uint8Array, expected?: DeviceId): Alert
   if (expected && deviceKey(expected) !== deviceKey(pack)) {
     throw new ContractError('wrong-identity', `${deviceKey(expected)} sent an alert of ${deviceKey(pack)}`);
   }
+  if (pack.bboot !== undefined) for (const { timeUs, sensor } of pack.alerts) checkUptimeStamp(timeUs, sensor);
   return pack;
+}
+
+/** The same alerts with their true times, now that the clock of their boot is known. */
+export function resolveAlertPack({ bboot, ...pack }: AlertPack, offsetUs: number): AlertPack {
+  if (bboot === undefined) return pack;
+  return { ...pack, alerts: pack.alerts.map((one) => ({ ...one, timeUs: resolveStamp(one.timeUs, offsetUs) })) };
 }
 
 /** Parses a bounded JSON payload by its schema; the one way in for the JSON messages of the contract. */

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { catalogueSchema } from './catalogue.js';
+import { timeAnswerIdSchema } from './time-answer.js';
 import { catalogueHashSchema, epochSchema, type DeviceId } from './names.js';
+import { bootIdSchema, clockOffsetSchema } from './uptime-stamps.js';
 
 /** What the device says of its outbox: without it a lost tail would be invisible. */
 const outboxState = {
@@ -33,10 +35,14 @@ export const offlineSchema = z.object({ type: z.literal('offline'), session: out
 export const clockSchema = z.object({
   type: z.literal('clock'),
   session: outboxState.session,
-  bootId: z.string().regex(/^[0-9a-f-]{32,36}$/),
-  offsetUs: z.int(),
+  bootId: bootIdSchema,
+  offsetUs: clockOffsetSchema,
+  /** Where the time came from, and by how much it may be wrong, as far as that is known. */
+  source: z.enum(['system', 'gateway']),
+  errorUs: z.int().nonnegative().optional(),
 });
-
+/** Asks the gateway for the time; it answers on `command/<id>` with a `timeAnswerSchema`. Not an event: nobody keeps it. */
+export const clockQuerySchema = z.object({ type: z.literal('clock-query'), id: timeAnswerIdSchema });
 /** What became of the newest desired config that came; see docs/decisions/009-remote-config.md. */
 export const configReportSchema = z.object({
   type: z.literal('config'),
@@ -57,11 +63,14 @@ export const deviceStateSchema = z.discriminatedUnion('type', [
   heartbeatSchema,
   offlineSchema,
   clockSchema,
+  clockQuerySchema,
   configReportSchema,
 ]);
 export type DeviceState = z.infer<typeof deviceStateSchema>;
 export type Birth = z.infer<typeof birthSchema>;
 export type Heartbeat = z.infer<typeof heartbeatSchema>;
+export type ClockRecord = z.infer<typeof clockSchema>;
+export type ClockQuery = z.infer<typeof clockQuerySchema>;
 export type ConfigReport = z.infer<typeof configReportSchema>;
 
 /** The kinds of records in the compacted topic `device-events`; `config` is what is desired, `config-report` what became of it. */

@@ -5,6 +5,7 @@ import { parseSenml, resolveSenml, type ResolvedRecord, type SenmlRecord } from 
 import type { SequenceRange } from './sequence-ranges.js';
 import { bucketStart, secondsToUs, usToSeconds } from './time.js';
 import { deflatePayload, payloadText } from './transfer-coding.js';
+import { bootIdSchema, checkUptimeStamp, resolveStamp } from './uptime-stamps.js';
 
 /** The pack format that we write. */
 export const packFormat = 1;
@@ -18,6 +19,8 @@ export interface Pack extends DeviceId {
   readonly points: readonly Point[];
   /** Numbers of older packs, never sent, whose readings this pack carries in thinned form. */
   readonly replaces?: readonly SequenceRange[];
+  /** Set while the device does not know the time: the boot that all stamps count from, see `uptimeStamp`. No windows then. */
+  readonly boot?: string;
   /** Set on a tombstone: this number's readings were dropped on the device. */
   readonly dropped?: { readonly reason: string; readonly count: number };
 }
@@ -39,6 +42,7 @@ export function encodePackJson(pack: Pack, units: ReadonlyMap<string, string>): 
   if (baseTimeUs !== undefined) head.bt = usToSeconds(baseTimeUs);
   if (baseUnit !== undefined) head.bu = baseUnit;
   Object.assign(head, { bepoch: pack.epoch, bseq: pack.seq, bcat: pack.catalogue, bfmt: packFormat });
+  if (pack.boot !== undefined) head.bboot = pack.boot;
   if (pack.replaces) head.breplaces = pack.replaces.map(([from, to]) => [from, to]);
   if (pack.dropped) Object.assign(head, { bdrop: pack.dropped.reason, bcount: pack.dropped.count });
   const records = pack.points.map((point) => pointRecord(point, baseTimeUs!, baseUnit, units.get(point.sensor)));
@@ -108,7 +112,21 @@ export function decodePack(payload: Uint8Array, expected?: DeviceId): DecodedPac
   const points: Point[] = [];
   const sensors = new SensorNames(`${head.site}/${head.device}/`);
   for (const resolved of resolveSenml(records, 0)) points.push(toPoint(resolved, sensors, units));
+  if (head.boot !== undefined) for (const point of points) checkUnsynced(point);
   return { ...head, points, units };
+}
+
+/** The same pack with its true times, now that the clock of its boot is known; a pack without a boot as it is. */
+export function resolvePack<P extends Pack>(pack: P, offsetUs: number): P {
+  const { boot, ...rest } = pack;
+  if (boot === undefined) return pack;
+  const points = pack.points.map((point) => ({ ...point, timeUs: resolveStamp(point.timeUs, offsetUs) }));
+  return { ...rest, points } as unknown as P;
+}
+
+function checkUnsynced({ sensor, timeUs, form }: Point): void {
+  checkUptimeStamp(timeUs, sensor);
+  if (form === 'window') throw new ContractError('schema', `${sensor} has a window of no known time`);
 }
 
 function packHead(first: SenmlRecord): Omit<Pack, 'points'> {
@@ -121,9 +139,12 @@ function packHead(first: SenmlRecord): Omit<Pack, 'points'> {
   if (!catalogueHashSchema.safeParse(first.bcat).success)
     throw new ContractError('schema', 'bcat is not 32 hex digits');
   if (first.bseq === undefined) throw new ContractError('schema', 'bseq is missing');
+  if (first.bboot !== undefined && !bootIdSchema.safeParse(first.bboot).success)
+    throw new ContractError('schema', 'bboot is not 32 hex digits');
   const head = { site, device, epoch: first.bepoch!, seq: first.bseq, catalogue: first.bcat! };
   return {
     ...head,
+    ...(first.bboot !== undefined && { boot: first.bboot }),
     ...(first.breplaces && { replaces: checkRanges(first.breplaces, first.bseq) }),
     ...(first.bdrop !== undefined && { dropped: { reason: first.bdrop, count: first.bcount ?? 0 } }),
   };

@@ -34,6 +34,7 @@ export const senmlRecordSchema = z.object({
     .array(z.tuple([z.int().nonnegative(), z.int().nonnegative()]))
     .max(1000)
     .optional(),
+  bboot: z.string().max(64).optional(),
   bdrop: z.string().max(64).optional(),
   bcount: z.int().nonnegative().optional(),
   min: finite.optional(),

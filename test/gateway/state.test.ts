@@ -38,8 +38,9 @@ describe('what a device says of itself', () => {
     const test = await startGateway();
     const client = await connectDevice(test.port, press);
     const heartbeat = JSON.stringify({ type: 'heartbeat', session: session('a'), ...outbox, pending: 1, bytes: 10 });
-    const bootId = '0f0e0d0c-0b0a-4988-8776-655443322110';
-    const clock = JSON.stringify({ type: 'clock', session: session('a'), bootId, offsetUs: 5 });
+    const bootId = '0f0e0d0c0b0a49888776655443322110';
+    const known = { bootId, offsetUs: 1_790_000_000_000_000, source: 'gateway', errorUs: 900 };
+    const clock = JSON.stringify({ type: 'clock', session: session('a'), ...known });
     await client.publishAsync(topic, heartbeat, { qos: 1 });
     await client.publishAsync(topic, clock, { qos: 1 });
     expect(new Map(events(test) as [string, string][])).toEqual(
