@@ -10,8 +10,8 @@ import { createEdge, type Edge } from '../edge/main.js';
 import { scenarios } from '../simulators/scenarios/registry.js';
 import type { SimulatedDevice } from '../simulators/scenarios/scenario.js';
 import type { FieldlineConfig } from './config.js';
-import { environment } from './environment.js';
 import type { MergedRegistry } from './merged-registry.js';
+import { ownEdgeConfig } from './own-edge-config.js';
 import { simulatedSensor } from './simulated-sensor.js';
 import { together } from './together.js';
 import { version } from './version.js';
@@ -28,12 +28,6 @@ export interface EdgesOptions {
 }
 
 const mib = 1024 ** 2;
-
-/** The edge section as the agent wants it. */
-export function ownEdgeConfig({ edge }: FieldlineConfig): EdgeConfig {
-  const { enabled: _enabled, device = environment.deviceName(), ...own } = edge;
-  return { ...own, device };
-}
 
 /** The edge agents of `fieldline up`: this machine, and the simulated devices; each with an outbox and a connection of its own. */
 export class Edges implements Part {

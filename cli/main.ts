@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './small-heap.js';
 import './thread-pool.js';
 import { Command } from 'commander';
 import { addConfig } from './commands/config.js';

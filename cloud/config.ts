@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { logConfigSchema } from '#core/log/open-log.js';
+import { logConfigSchema } from '#core/log/log-config.js';
 import { durationBetween } from '#core/runtime/durations.js';
-import { storeConfigSchema } from './store/open-store.js';
+import { storeConfigSchema } from './store/store-config.js';
 
 const mib = 1024 * 1024;
 const port = z.int().min(0).max(65_535);

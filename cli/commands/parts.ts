@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import { openDataDirectory } from '#core/runtime/data-directory.js';
 import { startAll, stopAll, type Part } from '#core/runtime/lifecycle.js';
 import { port } from '../options.js';
+import { partLines } from '../part-lines/registry.js';
 import { runUntilSignal } from '../run-until-signal.js';
 import { groupOf } from './group.js';
 import { addRunOptions, configOf, terminalOf, type RunOptions } from './common.js';
@@ -44,11 +45,11 @@ export function addParts(program: Command): void {
 async function runPart({ group, name, line: lineName }: PartCommand, options: RunOptions): Promise<number> {
   const config = await configOf(options);
   const terminal = terminalOf({ ...options, logLevel: options.logLevel ?? 'info' });
-  const { partLines } = await import('../part-lines.js');
+  const createLine = await partLines[lineName]();
   // Each part has a directory of its own, so that several may run on one machine.
   const data = await openDataDirectory(join(config.data, lineName));
   try {
-    const all = await partLines[lineName]({ config, data, logger: terminal.logger, registry: new Registry() });
+    const all = await createLine({ config, data, logger: terminal.logger, registry: new Registry() });
     const line: Part = { start: () => startAll(all), stop: (deadlineMs) => stopAll(all, deadlineMs) };
     return await runUntilSignal(line, { terminal, onUp: () => terminal.print(`fieldline ${group} ${name} is up`) });
   } finally {
