@@ -7,14 +7,15 @@ import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Alert } from '#core/contract/alert.js';
 import type { SensorDescription } from '#core/contract/catalogue.js';
 import type { Reading } from '#core/contract/reading.js';
-import { FatalError } from '#core/runtime/errors.js';
+import { FatalError, RejectedError } from '#core/runtime/errors.js';
 import type { Part } from '#core/runtime/lifecycle.js';
 import { observe, StageMeter, type StageSnapshot } from '#core/runtime/metrics.js';
 import type { Pipeline } from '#core/signal/pipeline.js';
 import { alignedTicks } from './agent/aligned-ticks.js';
 import { Channel } from './agent/channel.js';
-import { Outgoing, type OutgoingOptions } from './agent/outgoing.js';
-import { Sampler, type ScheduledSensor, type SensorStatus } from './agent/sampler.js';
+import { Outgoing, type OutgoingOptions, type PackOptions } from './agent/outgoing.js';
+import { Sampler, type SamplerHooks, type ScheduledSensor, type SensorStatus } from './agent/sampler.js';
+import { UniqueStamps } from './agent/unique-stamps.js';
 
 export type { ScheduledSensor, SensorStatus } from './agent/sampler.js';
 
@@ -25,12 +26,16 @@ const windowGraceUs = 500_000;
 /** A sensor that has not started by then no longer holds up the agent's start. */
 const startWaitMs = 5000;
 
-export interface AgentOptions extends OutgoingOptions {
+/** What is measured, and what becomes of it: may be another while the agent runs. */
+export interface AgentSetup extends PackOptions {
   readonly sensors: readonly ScheduledSensor[];
   /** A fresh pipeline for one channel, called once for each. */
   readonly pipelineFor: (channel: string, description: SensorDescription, sensor: string) => Pipeline;
   /** The description that goes into the catalogue. Default the driver's own. */
   readonly describe?: (channel: string, description: SensorDescription, sensor: string) => SensorDescription;
+}
+
+export interface AgentOptions extends OutgoingOptions, AgentSetup {
   readonly registry: Registry;
 }
 
@@ -48,8 +53,12 @@ export interface AgentStatus extends StageSnapshot {
  */
 export class Agent implements Part {
   private readonly meter: StageMeter;
-  private readonly samplers: readonly Sampler[];
+  private readonly hooks: SamplerHooks;
+  private setup: AgentSetup;
+  private samplers: readonly Sampler[];
   private readonly channels = new Map<string, { channel: Channel; owner: Sampler }>();
+  /** They outlive a {@link replace}: what comes after it must not have a stamp that was given before. */
+  private readonly stamps = new Map<string, UniqueStamps>();
   private readonly outgoing: Outgoing;
   private running: AbortController | undefined;
 
@@ -57,7 +66,7 @@ export class Agent implements Part {
     const { registry } = options;
     this.meter = new StageMeter('edge_agent', registry);
     this.outgoing = new Outgoing(options, this.meter);
-    const hooks = {
+    this.hooks = {
       onStarted: (sampler: Sampler) => this.adopt(sampler),
       onReadings: (readings: readonly Reading[]) => this.take(readings),
       onDropped: (reason: string, readings: number) => {
@@ -66,9 +75,9 @@ export class Agent implements Part {
       },
       onJitter: jitterMeter(registry),
     };
-    const { clock, random, logger } = options;
-    this.samplers = options.sensors.map((sensor) => new Sampler({ ...sensor, clock, random, logger, ...hooks }));
-    exportJitter(registry, this.samplers);
+    this.setup = options;
+    this.samplers = this.createSamplers();
+    exportJitter(registry, () => this.samplers);
     const help = 'Points in memory that the outbox has not taken';
     observe(registry, 'fieldline_edge_waiting_points', help, () => this.outgoing.waitingPoints);
   }
@@ -95,16 +104,44 @@ export class Agent implements Part {
   /** Takes no more ticks, waits for reads in work, ends open windows, and writes what there is. */
   async stop(deadlineMs: number): Promise<void> {
     if (!this.running) return;
-    this.running.abort();
-    this.running = undefined;
-    const { clock, logger } = this.options;
+    const { clock } = this.options;
     const untilMs = clock.monotonicMs() + deadlineMs;
-    const stopped = await Promise.allSettled(this.samplers.map((sampler) => sampler.stop(deadlineMs / 3)));
-    for (const result of stopped) {
-      if (result.status === 'rejected') logger.warn({ err: result.reason as Error }, 'a sensor did not stop cleanly');
-    }
-    this.flushWindows(Infinity);
+    await this.rest(deadlineMs / 3);
     await this.outgoing.stop(Math.max(50, untilMs - clock.monotonicMs()));
+  }
+
+  /**
+   * Other sensors, pipelines and packs from now on. The old sensors are stopped first, for both may want one device;
+   * what they gave is on its way to the outbox before the new ones start. While stopped it takes effect at the start.
+   */
+  async replace(setup: AgentSetup, deadlineMs: number): Promise<void> {
+    const { running } = this;
+    if (running) await this.rest(deadlineMs);
+    this.setup = setup;
+    this.outgoing.configure(setup);
+    this.channels.clear();
+    this.options.catalogue.clear();
+    this.samplers = this.createSamplers();
+    if (running) await this.start();
+  }
+
+  /** Stops a sensor and starts it anew. Throws RejectedError `refused` if there is none of that name, or if it does not start. */
+  async restartSensor(name: string): Promise<void> {
+    const sampler = this.samplers.find((one) => one.name === name);
+    if (!sampler || !this.running) throw new RejectedError('refused', `no sensor ${name} runs here`);
+    await sampler.restart();
+    const { state, lastError } = sampler.status();
+    if (state !== 'ready' && state !== 'reading') throw new RejectedError('refused', `${name}: ${lastError ?? state}`);
+  }
+
+  /** Readings that were of use, by sensor: taken, not left out by a filter, and not `bad`. Since the last {@link replace}. */
+  flow(): Map<string, number> {
+    const flow = new Map(this.samplers.map(({ name }) => [name, 0]));
+    for (const { channel, owner } of this.channels.values()) {
+      this.countDropped(channel);
+      flow.set(owner.name, flow.get(owner.name)! + channel.useful);
+    }
+    return flow;
   }
 
   status(): AgentStatus {
@@ -115,7 +152,10 @@ export class Agent implements Part {
 
   /** A sensor has started: its channels get their places. Throws FatalError if another sensor has one of them. */
   private adopt(sampler: Sampler): void {
-    const { pipelineFor, catalogue, describe = (_channel, description) => description } = this.options;
+    // One that took so long to start that it has been replaced meanwhile.
+    if (!this.samplers.includes(sampler)) return;
+    const { catalogue } = this.options;
+    const { pipelineFor, describe = (_channel, description) => description } = this.setup;
     const described = Object.entries(sampler.sensor.channels).map(([name, own]) => {
       const owner = this.channels.get(name)?.owner ?? sampler;
       if (owner !== sampler) throw new FatalError('bad-config', `${owner.name} already has a channel ${name}`);
@@ -126,7 +166,10 @@ export class Agent implements Part {
     catalogue.describe(Object.fromEntries(described));
     for (const [name, description] of described) {
       if (this.channels.has(name)) continue;
-      this.channels.set(name, { channel: new Channel(pipelineFor(name, description, sampler.name)), owner: sampler });
+      const stamps = this.stamps.get(name) ?? new UniqueStamps();
+      this.stamps.set(name, stamps);
+      const channel = new Channel(pipelineFor(name, description, sampler.name), stamps);
+      this.channels.set(name, { channel, owner: sampler });
     }
   }
 
@@ -152,11 +195,37 @@ export class Agent implements Part {
     }
   }
 
+  /** Takes no more ticks, waits for reads in work, ends open windows, and cuts the pack. */
+  private async rest(deadlineMs: number): Promise<void> {
+    this.running?.abort();
+    this.running = undefined;
+    const stopped = await Promise.allSettled(this.samplers.map((sampler) => sampler.stop(deadlineMs)));
+    for (const result of stopped) {
+      const err = result.status === 'rejected' ? (result.reason as Error) : undefined;
+      if (err) this.options.logger.warn({ err }, 'a sensor did not stop cleanly');
+    }
+    this.flushWindows(Infinity);
+    this.outgoing.buffer.cut();
+  }
+
+  private createSamplers(): Sampler[] {
+    const { clock, random, logger } = this.options;
+    return this.setup.sensors.map((sensor) => new Sampler({ ...sensor, clock, random, logger, ...this.hooks }));
+  }
+
+  private countDropped(channel: Channel): void {
+    channel.pipeline.takeDropped((reason, readings) => {
+      this.meter.drop(reason, readings);
+      // For a reduced reading another point stands.
+      if (reason !== 'reduced') channel.useful -= readings;
+    });
+  }
+
   private flushWindows(nowUs: number): void {
     const { buffer } = this.outgoing;
     for (const { channel } of this.channels.values()) {
       channel.pipeline.flush(nowUs, buffer.points);
-      channel.pipeline.takeDropped((reason, readings) => this.meter.drop(reason, readings));
+      this.countDropped(channel);
       buffer.grown();
     }
   }
@@ -184,14 +253,15 @@ function jitterMeter(registry: Registry): (jitterMs: number) => void {
 }
 
 /** The same for each sensor, as a number to look at without a query. */
-function exportJitter(registry: Registry, samplers: readonly Sampler[]): void {
+function exportJitter(registry: Registry, samplers: () => readonly Sampler[]): void {
   new Gauge({
     name: 'fieldline_edge_sampling_jitter_p99_seconds',
     help: 'Time from due moment to beginning within which 99 % of the last reads of a sensor began',
     labelNames: ['sensor'],
     registers: [registry],
     collect() {
-      for (const sampler of samplers) this.set({ sensor: sampler.name }, sampler.status().p99JitterMs / 1000);
+      this.reset();
+      for (const sampler of samplers()) this.set({ sensor: sampler.name }, sampler.status().p99JitterMs / 1000);
     },
   });
 }

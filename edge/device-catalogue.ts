@@ -84,6 +84,11 @@ export class DeviceCatalogue implements Part {
     for (const listener of this.listeners) listener();
   }
 
+  /** Forgets the sensors, not the catalogues that packs name: the next `describe` begins a new one. */
+  clear(): void {
+    this.version = versionOf({ ...this.version.catalogue, sensors: {} });
+  }
+
   /** Calls back after each change, until the returned function is called. */
   onChange(listener: () => void): () => void {
     this.listeners.add(listener);

@@ -13,16 +13,21 @@ const maxTextLength = 4096;
 
 /** One series on its way: what no pack could carry is refused, stamps are made unique, then the pipeline runs. */
 export class Channel {
-  private readonly stamps = new UniqueStamps();
+  /** Readings that the pipeline took and that are not `bad`, less those that its filters left out as far as counted. */
+  useful = 0;
 
-  constructor(readonly pipeline: Pipeline) {}
+  constructor(
+    readonly pipeline: Pipeline,
+    private readonly stamps = new UniqueStamps(),
+  ) {}
 
   /** Appends what the reading becomes; or says why it was refused. */
   take(reading: Reading, points: Point[], alerts: Alert[]): RefusalReason | undefined {
-    const { value, timeUs } = reading;
+    const { value, timeUs, quality } = reading;
     if (typeof value === 'number' && !Number.isFinite(value)) return 'not-finite';
     if (typeof value === 'string' && value.length > maxTextLength) return 'text-too-long';
     if (!Number.isSafeInteger(timeUs) || timeUs < minTimeUs || timeUs >= maxTimeUs) return 'bad-time';
+    if (quality !== 'bad') this.useful += 1;
     const stampUs = this.stamps.take(timeUs);
     this.pipeline.push(stampUs === timeUs ? reading : { ...reading, timeUs: stampUs }, points, alerts);
     return undefined;

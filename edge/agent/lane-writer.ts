@@ -39,8 +39,12 @@ export class LaneWriter {
   private running: Promise<void> | undefined;
   private aborter = new AbortController();
   private failure: string | undefined;
+  /** See {@link LaneWriterOptions}; another value holds from the next `put` on. */
+  maxWaitingPoints: number;
 
-  constructor(private readonly options: LaneWriterOptions) {}
+  constructor(private readonly options: LaneWriterOptions) {
+    this.maxWaitingPoints = options.maxWaitingPoints;
+  }
 
   get waitingPoints(): number {
     return this.waiting;
@@ -54,7 +58,7 @@ export class LaneWriter {
   put(entry: WaitingEntry): void {
     this.queue.push(entry);
     this.waiting += entry.points;
-    while (this.waiting > this.options.maxWaitingPoints && this.queue.length > this.appending + 1) {
+    while (this.waiting > this.maxWaitingPoints && this.queue.length > this.appending + 1) {
       this.drop('outbox-full', this.appending);
     }
     this.running ??= this.run().finally(() => (this.running = undefined));

@@ -14,14 +14,8 @@ import { PackBuffer } from './pack-buffer.js';
 /** The most alerts of one alert pack. */
 const maxAlerts = 1000;
 
-export interface OutgoingOptions {
-  readonly device: DeviceId;
-  readonly outbox: Outbox;
-  readonly catalogue: DeviceCatalogue;
-  readonly clock: Clock;
-  /** Yields [0, 1): spreads retries. */
-  readonly random: () => number;
-  readonly logger: Logger;
+/** How points become packs. */
+export interface PackOptions {
   /** A pack is cut this long after its first reading, in milliseconds. Default 100. */
   readonly packDelayMs?: number;
   /** A pack is cut when it has so many points. Default 500. */
@@ -32,18 +26,31 @@ export interface OutgoingOptions {
   readonly maxWaitingPoints?: number;
 }
 
+export interface OutgoingOptions extends PackOptions {
+  readonly device: DeviceId;
+  readonly outbox: Outbox;
+  readonly catalogue: DeviceCatalogue;
+  readonly clock: Clock;
+  /** Yields [0, 1): spreads retries. */
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+const defaultMaxWaitingPoints = 50_000;
+
 /** What leaves the agent: points gathered into packs, alerts at once, each on its lane of the outbox. */
 export class Outgoing {
-  readonly buffer: PackBuffer;
+  private packs: PackOptions;
+  private open: PackBuffer;
   private readonly lanes: Record<Lane, LaneWriter>;
 
   constructor(
     private readonly options: OutgoingOptions,
     meter: StageMeter,
   ) {
-    const { clock, outbox, packDelayMs = 100, packMaxReadings = 500, maxWaitingPoints = 50_000 } = options;
-    const onPack = (points: readonly Point[]) => this.writePack(points);
-    this.buffer = new PackBuffer({ clock, delayMs: packDelayMs, maxPoints: packMaxReadings, onPack });
+    const { outbox, maxWaitingPoints = defaultMaxWaitingPoints } = options;
+    this.packs = options;
+    this.open = this.createBuffer();
     const lane = {
       ...options,
       outbox,
@@ -52,6 +59,20 @@ export class Outgoing {
       onDropped: (reason: string, entry: WaitingEntry) => meter.drop(reason, entry.readings),
     };
     this.lanes = { data: new LaneWriter(lane), alert: new LaneWriter(lane) };
+  }
+
+  /** Asked for anew each time. */
+  get buffer(): PackBuffer {
+    return this.open;
+  }
+
+  /** Cuts the open pack, and makes the next ones in another way. */
+  configure(packs: PackOptions): void {
+    this.open.cut();
+    this.packs = packs;
+    this.open = this.createBuffer();
+    const { maxWaitingPoints = defaultMaxWaitingPoints } = packs;
+    for (const lane of Object.values(this.lanes)) lane.maxWaitingPoints = maxWaitingPoints;
   }
 
   /** Points in memory that the outbox has not taken. */
@@ -79,8 +100,15 @@ export class Outgoing {
     await Promise.all([this.lanes.data.stop(deadlineMs), this.lanes.alert.stop(deadlineMs)]);
   }
 
+  private createBuffer(): PackBuffer {
+    const { packDelayMs: delayMs = 100, packMaxReadings: maxPoints = 500 } = this.packs;
+    const onPack = (points: readonly Point[]) => this.writePack(points);
+    return new PackBuffer({ clock: this.options.clock, delayMs, maxPoints, onPack });
+  }
+
   private writePack(points: readonly Point[]): void {
-    const { device, catalogue, coding = 'zlib' } = this.options;
+    const { device, catalogue } = this.options;
+    const { coding = 'zlib' } = this.packs;
     const { hash, units } = catalogue.use();
     const head = { site: device.site, device: device.device, catalogue: hash, points };
     const readings = points.reduce((total, point) => total + readingsOf(point), 0);

@@ -38,16 +38,19 @@ export interface SensorStatus {
   readonly detail: string | undefined;
 }
 
-export interface SamplerOptions extends ScheduledSensor {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly logger: Logger;
+export interface SamplerHooks {
   /** Throws FatalError if the sensor's channels cannot be taken. */
   readonly onStarted: (sampler: Sampler) => void;
   readonly onReadings: (readings: readonly Reading[]) => void;
   /** Readings that the sensor itself had to leave out. */
   readonly onDropped: (reason: string, readings: number) => void;
   readonly onJitter: (jitterMs: number) => void;
+}
+
+export interface SamplerOptions extends ScheduledSensor, SamplerHooks {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
 }
 
 /**
@@ -125,8 +128,22 @@ export class Sampler {
     const { clock } = this.options;
     const untilMs = clock.monotonicMs() + deadlineMs;
     await this.settle(Promise.all([this.pending, this.opening]), deadlineMs / 2);
+    if (this.isIn('ready') && this.sensor.takeDropped) await this.settle(this.drain(), deadlineMs / 4);
     this.current = 'stopped';
     await this.sensor.stop(Math.max(50, untilMs - clock.monotonicMs()));
+  }
+
+  /** Stops the sensor and starts it anew, whatever its state; see {@link open}. */
+  async restart(): Promise<void> {
+    await this.stop(this.options.timeoutMs ?? 10_000).catch((error: unknown) => this.noteFailure(messageOf(error)));
+    this.delays = this.freshDelays();
+    await this.open();
+  }
+
+  /** What a source that speaks by itself keeps since the last tick would go with it. */
+  private drain(): Promise<void> {
+    this.current = 'reading';
+    return (this.pending = this.read());
   }
 
   private async openSensor(): Promise<void> {
