@@ -3,6 +3,7 @@ import { logTopics } from '#core/contract/log-topics.js';
 import type { EventLog, LogBatch } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
 import type { CatalogueBook } from './catalogue-book.js';
+import type { ClockBook } from './clock-book.js';
 import { deadLetter, type Origin } from './dead-letters.js';
 import { Tally, type IngestMetrics } from './ingest-metrics.js';
 import type { LatencyWindow } from './latency.js';
@@ -14,6 +15,7 @@ export interface CarrierOptions {
   readonly log: EventLog;
   readonly parking: Parking;
   readonly book: CatalogueBook;
+  readonly clocks: ClockBook;
   readonly writer: StoreWriter;
   readonly metrics: IngestMetrics;
   readonly latency: LatencyWindow;
@@ -62,10 +64,23 @@ export class Carrier {
   /** Carries what is parked for `wait`, if it can be placed now. Its readings were counted when they were parked. */
   async release(wait: string): Promise<void> {
     for await (const page of this.options.parking.records(wait)) {
-      // All that waits for one thing can be placed, or none of it.
-      if (this.sort(page[0]!).fate === 'park') return;
-      await this.unpark(wait, page);
+      const sorted = page.map((parked) => ({ parked, sorted: this.sort(parked) }));
+      // All that waits for one thing has found it, or none of it.
+      if (sorted.some((one) => waitOf(one) === wait)) return;
+      for (const next of new Set(sorted.map(waitOf))) {
+        const records = sorted.filter((one) => waitOf(one) === next).map(({ parked }) => parked);
+        if (next === undefined) await this.unpark(wait, records);
+        else await this.waitOn(wait, next, records);
+      }
     }
+  }
+
+  /** They have found one thing, a clock, and lack another, their catalogue. */
+  private async waitOn(wait: string, next: string, records: readonly ParkedRecord[]): Promise<void> {
+    const { parking, persist, requestRelease } = this.options;
+    await persist(() => parking.move(wait, next, records));
+    // It may have come meanwhile.
+    if (waitOf({ sorted: this.sort(records[0]!) }) !== next) requestRelease(next);
   }
 
   private async unpark(wait: string, page: readonly ParkedRecord[]): Promise<void> {
@@ -87,7 +102,8 @@ export class Carrier {
   }
 
   private sort({ topic, record }: Origin): Sorted {
-    return topic === logTopics.alerts.name ? sortAlerts(record) : sortReadings(record, this.options.book);
+    const { book, clocks } = this.options;
+    return topic === logTopics.alerts.name ? sortAlerts(record, clocks) : sortReadings(record, book, clocks);
   }
 
   /** Parks or sets aside what cannot be stored; returns what can. */
@@ -110,7 +126,7 @@ export class Carrier {
   }
 
   private async park(origin: Origin, sorted: Sorted & { fate: 'park' }, tally: Tally): Promise<void> {
-    const { parking, persist, book, metrics, requestRelease } = this.options;
+    const { parking, persist, metrics, requestRelease } = this.options;
     const { wait, device, readings } = sorted;
     const parked: ParkedRecord = { ...origin, readings };
     const outcome = await persist(() => parking.park(wait, device, parked));
@@ -126,8 +142,8 @@ export class Carrier {
     }
     tally.settle(readings);
     if (outcome === 'known') metrics.parkedTwice(readings);
-    // The catalogue may have come while the record was on its way to the disk.
-    if (sortReadings(origin.record, book).fate !== 'park') requestRelease(wait);
+    // What it waits for may have come while the record was on its way to the disk.
+    if (waitOf({ sorted: this.sort(origin) }) !== wait) requestRelease(wait);
   }
 
   private async setAside(
@@ -191,6 +207,10 @@ export class Carrier {
       },
     };
   }
+}
+
+function waitOf({ sorted }: { readonly sorted: Sorted }): string | undefined {
+  return sorted.fate === 'park' ? sorted.wait : undefined;
 }
 
 /** The writes of one batch: the next slice is decoded while one is written. A failure shows when the queue is waited for. */

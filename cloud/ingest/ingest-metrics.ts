@@ -3,6 +3,10 @@ import { observe, StageMeter } from '#core/runtime/metrics.js';
 import type { WriteOutcome } from '../store/store.js';
 import type { ParkingStatus } from './parking.js';
 
+export interface IngestParked extends ParkingStatus {
+  readonly unsynced: Pick<ParkingStatus, 'records' | 'readings'>;
+}
+
 /** 5 ms to a day: a live reading takes tens of milliseconds, one from a backlog hours. */
 const latencyBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300, 3600, 86_400];
 
@@ -21,7 +25,7 @@ export class IngestMetrics {
   private readonly retries: Counter;
   private readonly latency: Histogram;
 
-  constructor(registry: Registry, parking: () => ParkingStatus) {
+  constructor(registry: Registry, parking: () => IngestParked) {
     const registers = [registry];
     const name = 'fieldline_ingest';
     this.meter = new StageMeter('ingest', registry);
@@ -52,6 +56,8 @@ export class IngestMetrics {
     });
     observe(registry, `${name}_parked_records`, 'Packs that wait for a catalogue or a clock', () => parking().records);
     observe(registry, `${name}_parked_readings`, 'Readings in parked packs', () => parking().readings);
+    const clockHelp = 'Readings in parked packs that wait for the clock of their device';
+    observe(registry, `${name}_parked_unsynced_readings`, clockHelp, () => parking().unsynced.readings);
     observe(registry, `${name}_parked_bytes`, 'Bytes of parked packs', () => parking().bytes);
     observe(registry, `${name}_parking_refusals`, 'Times that the parking was full', () => parking().refusals);
   }

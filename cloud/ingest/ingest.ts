@@ -10,13 +10,14 @@ import { retry, retryDelays, type RetrySchedule } from '#core/runtime/retry.js';
 import type { SeriesStore } from '../store/store.js';
 import { Carrier } from './carrier.js';
 import { CatalogueBook } from './catalogue-book.js';
-import { readDeviceEvent } from './device-event.js';
-import { IngestMetrics } from './ingest-metrics.js';
+import { ClockBook } from './clock-book.js';
+import { readDeviceEvent, type DeviceEvent } from './device-event.js';
+import { IngestMetrics, type IngestParked } from './ingest-metrics.js';
 import { keepingAlive } from './keep-alive.js';
 import { LatencyWindow, type LatencySummary } from './latency.js';
-import type { Parking, ParkingStatus } from './parking.js';
+import type { Parking } from './parking.js';
 import { Releases } from './releases.js';
-import { catalogueWait } from './sort-record.js';
+import { catalogueWait, clockWait, isClockWait } from './sort-record.js';
 import { SteadyTail } from './steady-tail.js';
 import { StoreWriter } from './store-writer.js';
 
@@ -43,7 +44,8 @@ export interface IngestOptions {
 
 export interface IngestStatus {
   readonly stage: StageSnapshot;
-  readonly parked: ParkingStatus;
+  /** `unsynced`: the part of them that waits for the clock of its device. */
+  readonly parked: IngestParked;
   readonly catalogues: number;
   /** False from a write that failed until one that succeeds. */
   readonly storing: boolean;
@@ -69,6 +71,7 @@ const defaultRetry: RetrySchedule = { firstMs: 100, maxMs: 10_000 };
  */
 export class Ingest implements Part {
   private readonly book = new CatalogueBook();
+  private readonly clocks = new ClockBook();
   private readonly metrics: IngestMetrics;
   private readonly latency: LatencyWindow;
   private readonly announcements: SteadyTail;
@@ -77,7 +80,7 @@ export class Ingest implements Part {
   private subscription: Subscription | undefined;
 
   constructor(private readonly options: IngestOptions) {
-    this.metrics = new IngestMetrics(options.registry, () => options.parking.status());
+    this.metrics = new IngestMetrics(options.registry, () => this.parked());
     this.latency = new LatencyWindow(options.clock);
     this.announcements = new SteadyTail({
       ...options,
@@ -87,7 +90,7 @@ export class Ingest implements Part {
     });
   }
 
-  /** Resolves when the catalogues in the log have been read and the group is joined. */
+  /** Resolves when the catalogues and clocks in the log have been read and the group is joined. */
   async start(): Promise<void> {
     if (this.run) return;
     const { parking } = this.options;
@@ -135,7 +138,7 @@ export class Ingest implements Part {
   status(): IngestStatus {
     return {
       stage: this.metrics.meter.snapshot(),
-      parked: this.options.parking.status(),
+      parked: this.parked(),
       catalogues: this.book.size,
       storing: this.storing,
       latencyMs: this.latency.summary(),
@@ -156,7 +159,7 @@ export class Ingest implements Part {
   private createRun(): Run {
     const { log, store, parking, clock, logger, random = Math.random } = this.options;
     const { gatherMs = 10, maxWriteReadings: maxReadings = 50_000, retry: schedule = defaultRetry } = this.options;
-    const { metrics, latency, book } = this;
+    const { metrics, latency, book, clocks } = this;
     const stopping = new AbortController();
     const onRetry = (error: RetryableError, attempt: number): void => this.retrying(error, attempt);
     const onStoreRetry: typeof onRetry = (error, attempt) => {
@@ -178,7 +181,8 @@ export class Ingest implements Part {
     const persist: Carrier['options']['persist'] = (operation) =>
       retry(operation, { clock, delays: retryDelays(schedule, random), signal: stopping.signal, onRetry });
     const requestRelease = (wait: string): void => releases.request(wait);
-    const carrier = new Carrier({ log, parking, book, writer, metrics, latency, clock, persist, requestRelease });
+    const known = { book, clocks };
+    const carrier = new Carrier({ log, parking, ...known, writer, metrics, latency, clock, persist, requestRelease });
     return { carrier, writer, releases, stopping };
   }
 
@@ -189,12 +193,27 @@ export class Ingest implements Part {
 
   private learn(record: StoredRecord): void {
     try {
-      const event = readDeviceEvent(record);
-      if (event?.kind !== 'catalogue' || !this.book.add(event.device, event.id, event.body)) return;
-      this.run?.releases.request(catalogueWait(event.device, event.id));
+      const wait = this.learned(readDeviceEvent(record));
+      if (wait !== undefined) this.run?.releases.request(wait);
     } catch (error) {
       this.options.logger.warn({ key: record.key, error: messageOf(error) }, 'ignored a record of device-events');
     }
+  }
+
+  /** What needs to wait no longer. */
+  private learned(event: DeviceEvent | undefined): string | undefined {
+    if (event?.kind === 'catalogue' && this.book.add(event.device, event.id, event.body)) {
+      return catalogueWait(event.device, event.id);
+    }
+    if (event?.kind === 'clock' && this.clocks.add(event.device, event.id, event.body)) {
+      return clockWait(event.device, event.id);
+    }
+    return undefined;
+  }
+
+  private parked(): IngestParked {
+    const { parking } = this.options;
+    return { ...parking.status(), unsynced: parking.statusOf(isClockWait) };
   }
 
   private async race(work: Promise<unknown>, ms: number): Promise<void> {

@@ -51,7 +51,7 @@ const end = '"';
 export class Parking implements Part {
   private db: ClassicLevel<string, Buffer> | undefined;
   private readonly slots = new Map<string, Slot>();
-  private readonly waits = new Map<string, number>();
+  private readonly waits = new Map<string, { records: number; readings: number }>();
   private readonly deviceBytes = new Map<string, number>();
   private totals = { records: 0, readings: 0, bytes: 0, refusals: 0 };
 
@@ -137,8 +137,43 @@ export class Parking implements Part {
     for (const key of keys) this.forget(key);
   }
 
+  /**
+   * Puts records under another wait, all or none: they have found one thing and lack another. Resolves when that is
+   * synced. They take no more room by it.
+   */
+  async move(wait: string, to: string, records: readonly ParkedRecord[]): Promise<void> {
+    const moves = records
+      .map((parked) => ({ from: keyOf(wait, parked), to: keyOf(to, parked), parked }))
+      .filter(({ from }) => this.slots.has(from));
+    const operations = moves.flatMap(({ from, to, parked }) => [
+      { type: 'put' as const, key: to, value: encode(this.slots.get(from)!.device, parked) },
+      { type: 'del' as const, key: from },
+    ]);
+    try {
+      await this.open().batch(operations, { sync: true });
+    } catch (cause) {
+      throw storageError(cause);
+    }
+    for (const { from, to: key } of moves) {
+      const slot = this.slots.get(from)!;
+      this.forget(from);
+      if (!this.slots.has(key)) this.account(key, { ...slot, wait: to });
+    }
+  }
+
   status(): ParkingStatus {
     return { ...this.totals };
+  }
+
+  /** The records and readings that wait for what `kind` says yes to. */
+  statusOf(kind: (wait: string) => boolean): Pick<ParkingStatus, 'records' | 'readings'> {
+    const sum = { records: 0, readings: 0 };
+    for (const [wait, { records, readings }] of this.waits) {
+      if (!kind(wait)) continue;
+      sum.records += records;
+      sum.readings += readings;
+    }
+    return sum;
   }
 
   private open(): ClassicLevel<string, Buffer> {
@@ -162,7 +197,11 @@ export class Parking implements Part {
     this.totals.records += sign;
     this.totals.readings += sign * readings;
     this.totals.bytes += sign * bytes;
-    change(this.waits, wait, sign);
+    const waiting = this.waits.get(wait) ?? { records: 0, readings: 0 };
+    waiting.records += sign;
+    waiting.readings += sign * readings;
+    if (waiting.records === 0) this.waits.delete(wait);
+    else this.waits.set(wait, waiting);
     change(this.deviceBytes, device, sign * bytes);
   }
 }

@@ -43,5 +43,5 @@ function refusedSensors(pack: DecodedPack, known: KnownCatalogue): Map<string, R
 
 /** Whether a stamp of the pack was made before the device knew the time: such a pack waits for its clock as a whole. */
 export function isUnsynced(pack: DecodedPack): boolean {
-  return pack.points.some(({ quality }) => quality === 'clock-unsynced');
+  return pack.boot !== undefined || pack.points.some(({ quality }) => quality === 'clock-unsynced');
 }

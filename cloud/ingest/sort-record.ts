@@ -1,11 +1,12 @@
-import { decodeAlertPack } from '#core/contract/alert.js';
+import { decodeAlertPack, resolveAlertPack } from '#core/contract/alert.js';
 import { ContractError } from '#core/contract/contract-error.js';
-import { isName, type DeviceId } from '#core/contract/names.js';
+import { deviceKey, isName, type DeviceId } from '#core/contract/names.js';
 import { decodePack, type DecodedPack } from '#core/contract/pack.js';
 import type { StoredRecord } from '#core/log/log.js';
 import { deviceAlerts } from '../alerts/alert-feed.js';
 import type { AlertsToStore, PackToStore } from '../store/store.js';
 import { catalogueKey, type CatalogueBook, type KnownCatalogue } from './catalogue-book.js';
+import { inTrueTime, type ClockBook } from './clock-book.js';
 import { isUnsynced, screenPack, type RefusalReason } from './screen.js';
 
 /** Points of a pack that are set aside, for one reason. */
@@ -34,17 +35,24 @@ export function catalogueWait(device: DeviceId, hash: string): string {
   return `catalogue/${catalogueKey(device, hash)}`;
 }
 
-/** What packs of a device wait for until its clock is known. */
-export function clockWait(device: DeviceId): string {
-  return `clock/${device.site}/${device.device}`;
+/** What packs of a device wait for until its clock is known: that of one boot, or of none that could ever be told. */
+export function clockWait(device: DeviceId, boot?: string): string {
+  return `clock/${deviceKey(device)}${boot === undefined ? '' : `/${boot}`}`;
 }
 
-/** Decides about a record of `sensor-readings` from its bytes and the catalogues alone. */
-export function sortReadings(record: StoredRecord, book: CatalogueBook): Sorted {
+/** Whether what waits for this waits for a clock. */
+export function isClockWait(wait: string): boolean {
+  return wait.startsWith('clock/');
+}
+
+/** Decides about a record of `sensor-readings` from its bytes and what devices have announced alone. */
+export function sortReadings(record: StoredRecord, book: CatalogueBook, clocks: ClockBook): Sorted {
   try {
-    const pack = decodePack(record.value, keyDevice(record.key));
-    const device = `${pack.site}/${pack.device}`;
-    const readings = pack.points.length;
+    const received = decodePack(record.value, keyDevice(record.key));
+    const device = deviceKey(received);
+    const readings = received.points.length;
+    const pack = inTrueTime(received, clocks);
+    if (!pack) return { fate: 'park', readings, wait: clockWait(received, received.boot), device };
     if (isUnsynced(pack)) return { fate: 'park', readings, wait: clockWait(pack), device };
     const known = book.get(pack, pack.catalogue);
     if (!known) return { fate: 'park', readings, wait: catalogueWait(pack, pack.catalogue), device };
@@ -55,9 +63,15 @@ export function sortReadings(record: StoredRecord, book: CatalogueBook): Sorted 
 }
 
 /** The same for a record of `alerts`; an alert needs no catalogue. */
-export function sortAlerts(record: StoredRecord): Sorted {
+export function sortAlerts(record: StoredRecord, clocks: ClockBook): Sorted {
   try {
-    const pack = decodeAlertPack(record.value, keyDevice(record.key));
+    const received = decodeAlertPack(record.value, keyDevice(record.key));
+    const { bboot } = received;
+    const offsetUs = bboot === undefined ? 0 : clocks.offsetUs(received, bboot);
+    if (offsetUs === undefined) {
+      return { fate: 'park', readings: 0, wait: clockWait(received, bboot), device: deviceKey(received) };
+    }
+    const pack = resolveAlertPack(received, offsetUs);
     const { site, device, epoch, seq } = pack;
     return { fate: 'alerts', readings: 0, alerts: { site, device, epoch, seq, alerts: deviceAlerts(pack) } };
   } catch (error) {

@@ -1,6 +1,6 @@
 import { observe } from '#core/runtime/metrics.js';
 import type { Registry } from 'prom-client';
-import { decodeAlertPack } from '#core/contract/alert.js';
+import { decodeAlertPack, resolveAlertPack, type AlertPack } from '#core/contract/alert.js';
 import { ContractError } from '#core/contract/contract-error.js';
 import { deviceStateSchema } from '#core/contract/device-events.js';
 import { logTopics } from '#core/contract/log-topics.js';
@@ -15,6 +15,7 @@ import type { Logger } from '#core/runtime/logger.js';
 import { AlertFeed, deviceAlerts } from '../alerts/alert-feed.js';
 import { CatalogueBook } from '../ingest/catalogue-book.js';
 import { readDeviceEvent, type DeviceEvent } from '../ingest/device-event.js';
+import { ClockBook, inTrueTime } from '../ingest/clock-book.js';
 import { isUnsynced, screenPack } from '../ingest/screen.js';
 import { SteadyTail } from '../ingest/steady-tail.js';
 import { FleetDevice, type FleetSeries } from './fleet-device.js';
@@ -47,6 +48,7 @@ export interface FleetListener {
 export class Fleet implements Part {
   readonly alerts = new AlertFeed();
   private readonly book = new CatalogueBook();
+  private readonly clocks = new ClockBook();
   private readonly known = new Map<string, FleetDevice>();
   private readonly listeners = new Set<FleetListener>();
   private readonly rate: RateMeter;
@@ -142,24 +144,26 @@ export class Fleet implements Part {
     if (!event || event.kind === 'config') return;
     const device = this.admit(event.device, record.appendedUs);
     if (!device) return;
-    this.apply(device, event);
+    this.apply(device, event, record.appendedUs);
     this.tellDevice(device);
   }
 
-  private apply(device: FleetDevice, { kind, id, body }: DeviceEvent): void {
+  private apply(device: FleetDevice, { kind, id, body }: DeviceEvent, timeUs: number): void {
     if (kind === 'catalogue') {
       this.book.add(device.id, id, body);
       // Until a birth says which one is in use, the newest is.
       if (device.wantedCatalogue === undefined || device.wantedCatalogue === id) this.describe(device, id);
       return;
     }
+    if (kind === 'clock') return void this.clocks.add(device.id, id, body);
     const parsed = deviceStateSchema.safeParse(body);
     if (!parsed.success) throw new ContractError('schema', `${kind} of ${deviceKey(device.id)}`);
     const state = parsed.data;
-    if (state.type === 'heartbeat') device.beat(state);
+    // Which came last is told by the log: a device may not know the time yet.
+    if (state.type === 'heartbeat') device.beat({ ...state, timeUs });
     else if (state.type === 'offline') device.ended(state.session);
     else if (state.type === 'birth') {
-      device.born(state);
+      device.born({ ...state, timeUs });
       this.book.add(device.id, state.catalogueHash, state.catalogue);
       this.describe(device, state.catalogueHash);
     }
@@ -177,11 +181,12 @@ export class Fleet implements Part {
   }
 
   private read(record: StoredRecord): void {
-    const pack = decodePack(record.value);
-    const device = this.admit(pack, record.appendedUs);
-    const known = this.book.get(pack, pack.catalogue);
-    this.rate.add(pack.points.length);
-    if (!device || !known || isUnsynced(pack)) return;
+    const received = decodePack(record.value);
+    const device = this.admit(received, record.appendedUs);
+    const known = this.book.get(received, received.catalogue);
+    this.rate.add(received.points.length);
+    const pack = inTrueTime(received, this.clocks);
+    if (!device || !known || !pack || isUnsynced(pack)) return;
     for (const point of screenPack(pack, known).points) {
       const series = device.note(point);
       if (series) for (const listener of this.listeners) listener.reading?.(series, point);
@@ -190,7 +195,16 @@ export class Fleet implements Part {
 
   private alert(record: StoredRecord): void {
     const pack = decodeAlertPack(record.value);
-    if (this.admit(pack, record.appendedUs)) this.alerts.offer(deviceAlerts(pack));
+    if (this.admit(pack, record.appendedUs)) this.alerts.offer(deviceAlerts(this.shown(pack, record.appendedUs)));
+  }
+
+  /** An alert is told at once: with the time of its receipt, until the clock of its device is known. It is only stored then. */
+  private shown(pack: AlertPack, receivedUs: number): AlertPack {
+    const { bboot, ...rest } = pack;
+    if (bboot === undefined) return pack;
+    const offsetUs = this.clocks.offsetUs(pack, bboot);
+    if (offsetUs !== undefined) return resolveAlertPack(pack, offsetUs);
+    return { ...rest, alerts: pack.alerts.map((alert) => ({ ...alert, timeUs: receivedUs })) };
   }
 
   /** The device, if there is room for it; what the log took of it last was at `seenUs`. */

@@ -37,6 +37,11 @@ export class TestDevice {
     await this.event('heartbeat', { type: 'heartbeat', ...this.outbox(timeUs), pending, bytes });
   }
 
+  /** Tells the clock of one of its boots. */
+  async tellClock(bootId: string, offsetUs: number): Promise<void> {
+    await this.event('clock', { type: 'clock', session: this.session, bootId, offsetUs, source: 'system' }, bootId);
+  }
+
   async goOffline(): Promise<void> {
     await this.event('offline', { type: 'offline', session: this.session });
   }
@@ -53,8 +58,13 @@ export class TestDevice {
   }
 
   async alert(...alerts: Alert[]): Promise<void> {
+    await this.alertOf(undefined, ...alerts);
+  }
+
+  /** An alert with the stamps of a boot. */
+  async alertOf(bboot: string | undefined, ...alerts: Alert[]): Promise<void> {
     const { site, device } = this.catalogue;
-    const pack = { site, device, epoch: this.epoch, seq: this.take(), alerts };
+    const pack = { site, device, epoch: this.epoch, seq: this.take(), ...(bboot && { bboot }), alerts };
     await this.append(logTopics.alerts.name, encodeAlertPack(pack));
   }
 

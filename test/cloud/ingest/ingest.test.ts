@@ -6,6 +6,7 @@ import { PointsRejectedError } from '../../../cloud/store/influx/rejected-points
 import type { StoredPoint } from '../../../cloud/store/store.js';
 import type { Alert } from '../../../core/contract/alert.js';
 import { logTopics } from '../../../core/contract/log-topics.js';
+import { uptimeStamp } from '../../../core/contract/uptime-stamps.js';
 import { systemClock } from '../../../core/runtime/clock.js';
 import { RejectedError } from '../../../core/runtime/errors.js';
 import { silentLogger } from '../../../core/runtime/logger.js';
@@ -355,6 +356,94 @@ describe('what cannot be stored as it is', () => {
     expect(await stored(line)).toHaveLength(1);
     expect(ingest.parking.waiting()).toEqual([`clock/${device.key}`]);
     expectBalance(ingest);
+  });
+
+  describe('packs of a boot whose clock is not known', () => {
+    const boot = 'b'.repeat(32);
+    const offsetUs = startUs - 60e6;
+    const uptimes = (count: number, fromUs: number) => points(count, 'temp', uptimeStamp(fromUs));
+    const times = async (line: Line) => (await stored(line)).map(({ timeUs }) => timeUs);
+
+    test('wait for it, over a restart of the ingest as well, and are stored once and at the right times', async () => {
+      const line = await openLine();
+      const device = new TestDevice(line.log);
+      await device.announce();
+      const first = await startIngest(line);
+      await device.send(uptimes(3, 60e6), { boot });
+      await device.alertOf(boot, { ...hot, timeUs: uptimeStamp(61e6) });
+      await device.send(points(2, 'temp', startUs + 100e6));
+      await device.send(uptimes(3, 70e6), { boot: 'c'.repeat(32) });
+      await committed(line);
+      expect(await times(line)).toEqual([startUs + 100e6, startUs + 100e6 + 1000]);
+      expect(first.status().parked).toMatchObject({ records: 3, readings: 6, unsynced: { records: 3, readings: 6 } });
+      expect(await first.registry.metrics()).toContain('fieldline_ingest_parked_unsynced_readings 6');
+      await first.stop(1000);
+      await device.tellClock(boot, offsetUs);
+      const ingest = await startIngest(line);
+      await waitFor('the release', 5000, () => ingest.status().parked.records === 1, 2);
+      // The same again, as after a lost acknowledgement or on the next birth.
+      await device.tellClock(boot, offsetUs);
+      device.nextSeq = 0;
+      await device.send(uptimes(3, 60e6), { boot });
+      await device.alertOf(boot, { ...hot, timeUs: uptimeStamp(61e6) });
+      await committed(line);
+      expect(await times(line)).toEqual([
+        ...[startUs, startUs + 1000, startUs + 2000],
+        ...[startUs + 100e6, startUs + 100e6 + 1000],
+      ]);
+      expect(await line.store.alerts({ limit: 10 })).toEqual([
+        { ...hot, timeUs: startUs + 1e6, site: 'plant1', device: 'press-07' },
+      ]);
+      expect(await ledgerText(line)).toEqual([`${device.key}/${device.epoch} 0-2`]);
+      expect(ingest.parking.waiting()).toEqual([`clock/${device.key}/${'c'.repeat(32)}`]);
+      expectBalance(ingest);
+    });
+
+    test('are stored at once when the clock is known already', async () => {
+      const line = await openLine();
+      const device = new TestDevice(line.log);
+      await device.announce();
+      await device.tellClock(boot, offsetUs);
+      await device.send(uptimes(2, 60e6), { boot });
+      const ingest = await startIngest(line);
+      await committed(line);
+      expect(await times(line)).toEqual([startUs, startUs + 1000]);
+      expect(ingest.status().parked.records).toBe(0);
+    });
+
+    test('wait on for their catalogue when their clock comes first', async () => {
+      const line = await openLine();
+      const [known, late] = [
+        new TestDevice(line.log),
+        new TestDevice(line.log, testCatalogue(['temp'], 'plant1', 'late')),
+      ];
+      await known.announce();
+      const ingest = await startIngest(line);
+      await late.send(uptimes(2, 60e6), { boot });
+      await committed(line);
+      await late.tellClock(boot, offsetUs);
+      const wait = `catalogue/plant1/late/${late.hash}`;
+      await waitFor('the catalogue is waited for', 5000, () => ingest.parking.waiting()[0] === wait, 2);
+      expect(ingest.status().parked).toMatchObject({ readings: 2, unsynced: { readings: 0 } });
+      expectBalance(ingest);
+      await late.announce();
+      await waitFor('the release', 5000, () => ingest.status().parked.records === 0, 2);
+      expect(await times(line)).toEqual([startUs, startUs + 1000]);
+      expect(ingest.status().stage).toMatchObject({ in: 2, out: 2, inFlight: 0 });
+    });
+
+    test('a clock that cannot be right places nothing', async () => {
+      const line = await openLine();
+      const device = new TestDevice(line.log);
+      await device.announce();
+      await device.send(uptimes(2, 60e6), { boot });
+      const ingest = await startIngest(line);
+      await device.tellClock(boot, 1000);
+      await device.send(points(1));
+      await committed(line);
+      expect(await times(line)).toEqual([startUs]);
+      expect(ingest.parking.waiting()).toEqual([`clock/${device.key}/${boot}`]);
+    });
   });
 
   test('a full parking holds the offset back, and the partition goes on when there is room', async () => {

@@ -78,6 +78,27 @@ describe('parking', () => {
     await parking.stop();
   });
 
+  test('what waits for another thing now keeps its place, its device and its bytes, over a restart as well', async () => {
+    const { parking, reopen } = await openParking({ maxBytes: 1e6, maxBytesPerDevice: 2.5 * recordOverheadBytes });
+    const [clock, next] = ['clock/plant1/press-07/b', wait];
+    await parking.park(clock, 'plant1/press-07', parked(1));
+    await parking.park(clock, 'plant1/press-07', parked(2));
+    const before = parking.status();
+    expect(parking.statusOf((one) => one.startsWith('clock/'))).toEqual({ records: 2, readings: 20 });
+    await parking.move(clock, next, [parked(1), parked(3)]);
+    expect(parking.status()).toEqual(before);
+    expect(parking.statusOf((one) => one.startsWith('clock/'))).toEqual({ records: 1, readings: 10 });
+    expect(await parking.park(next, 'plant1/press-07', parked(1))).toBe('known');
+    expect(await parking.park(next, 'plant1/press-07', parked(4))).toBe('device-full');
+    await parking.stop();
+    const again = (await reopen()).parking;
+    expect(again.status()).toEqual(before);
+    expect(await all(again, next)).toEqual([parked(1)]);
+    expect(await all(again, clock)).toEqual([parked(2)]);
+    expect(await again.park(next, 'plant1/press-07', parked(4))).toBe('device-full');
+    await again.stop();
+  });
+
   test('belongs to one process', async () => {
     const { parking, path } = await openParking();
     const other = new Parking({ path, maxBytes: 1e6, maxBytesPerDevice: 1e6 });

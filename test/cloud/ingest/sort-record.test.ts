@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { CatalogueBook } from '../../../cloud/ingest/catalogue-book.js';
-import { sortReadings, sortAlerts } from '../../../cloud/ingest/sort-record.js';
+import { ClockBook } from '../../../cloud/ingest/clock-book.js';
+import { sortAlerts, sortReadings as sort } from '../../../cloud/ingest/sort-record.js';
 import { catalogueHash, catalogueUnits, type Catalogue } from '../../../core/contract/catalogue.js';
+import { encodeAlertPack, type AlertPack } from '../../../core/contract/alert.js';
+import { uptimeStamp } from '../../../core/contract/uptime-stamps.js';
+import type { StoredRecord } from '../../../core/log/log.js';
 import { encodePack, type Pack } from '../../../core/contract/pack.js';
 import type { Point } from '../../../core/contract/reading.js';
 import { describeSensor, rawPoint, testCatalogue, testPack } from '../../support/packs.js';
@@ -12,6 +16,19 @@ const catalogue = testCatalogue({
 });
 const startUs = 1_700_000_000_000_000;
 const points = [rawPoint('temp', startUs, 20), rawPoint('power', startUs + 5, 7), rawPoint('temp', startUs + 9, 21)];
+
+const boot = 'b'.repeat(32);
+const offsetUs = startUs - 5_000_000;
+
+/** A book in which the clock of one boot is known. */
+function clocksOf(known?: string): ClockBook {
+  const clocks = new ClockBook();
+  const clock = { type: 'clock', session: 'a'.repeat(16), bootId: known, offsetUs, source: 'system' };
+  if (known !== undefined) clocks.add(catalogue, known, clock);
+  return clocks;
+}
+
+const sortReadings = (record: StoredRecord, book: CatalogueBook, clocks = clocksOf()) => sort(record, book, clocks);
 
 function bookOf(...catalogues: Catalogue[]): CatalogueBook {
   const book = new CatalogueBook();
@@ -46,6 +63,21 @@ describe('a record of sensor-readings', () => {
     const unsynced: Point = { ...points[1]!, quality: 'clock-unsynced' };
     const sorted = sortReadings(recordOf(testPack(catalogue, 3, [points[0]!, unsynced])), bookOf(catalogue));
     expect(sorted).toMatchObject({ fate: 'park', readings: 2, wait: 'clock/plant1/press-07' });
+  });
+
+  test('of a boot is parked for the clock of that boot, and placed by it', () => {
+    const uptimes = [rawPoint('temp', uptimeStamp(5_000_000), 20), rawPoint('power', uptimeStamp(5_000_005), 7)];
+    const record = recordOf({ ...testPack(catalogue, 3, uptimes), boot });
+    const wait = `clock/plant1/press-07/${boot}`;
+    expect(sortReadings(record, bookOf(catalogue))).toMatchObject({ fate: 'park', readings: 2, wait });
+    expect(sortReadings(record, bookOf(catalogue), clocksOf('c'.repeat(32)))).toMatchObject({ fate: 'park', wait });
+    const sorted = sortReadings(record, bookOf(catalogue), clocksOf(boot));
+    expect(sorted).toMatchObject({ fate: 'store', readings: 2, oldestUs: startUs, newestUs: startUs + 5 });
+    if (sorted.fate === 'store') expect(sorted.pack.pack.points).toEqual(points.slice(0, 2));
+    expect(sortReadings(record, bookOf(), clocksOf(boot))).toMatchObject({
+      fate: 'park',
+      wait: `catalogue/plant1/press-07/${catalogueHash(catalogue)}`,
+    });
   });
 
   test('a catalogue counts only for the device that announced it', () => {
@@ -88,11 +120,35 @@ describe('a record of sensor-readings', () => {
       sortReadings({ key: 'plant1/press-07', value: Buffer.from([1, 2]), offset: 0, appendedUs: 0 }, bookOf()),
       sortReadings(recordOf(pack, new Map(), 'plant1/other'), bookOf(catalogue)),
       sortReadings(recordOf(pack, new Map(), 'nokey'), bookOf(catalogue)),
-      sortAlerts({ key: 'plant1/press-07', value: Buffer.from('{}'), offset: 0, appendedUs: 0 }),
+      sortAlerts({ key: 'plant1/press-07', value: Buffer.from('{}'), offset: 0, appendedUs: 0 }, clocksOf()),
     ];
     expect(fates.map((sorted) => (sorted.fate === 'set-aside' ? `${sorted.reason} ${sorted.readings}` : 'no'))).toEqual(
       ['bad-coding 1', 'wrong-identity 1', 'schema 1', 'schema 0'],
     );
+  });
+});
+
+test('alerts of a boot wait for its clock as readings do', () => {
+  const hot = { sensor: 'temp', rule: 'hot', state: 'raised', severity: 'warning' } as const;
+  const alert = { ...hot, timeUs: uptimeStamp(5_000_009), value: 81, threshold: 80, message: 'hot' };
+  const pack: AlertPack = { ...testPack(catalogue, 4, []), bboot: boot, alerts: [alert] };
+  const record = { key: 'plant1/press-07', value: encodeAlertPack(pack), offset: 0, appendedUs: 0 };
+  const wait = `clock/plant1/press-07/${boot}`;
+  expect(sortAlerts(record, clocksOf())).toMatchObject({ fate: 'park', readings: 0, wait });
+  const sorted = sortAlerts(record, clocksOf(boot));
+  expect(sorted).toMatchObject({ fate: 'alerts', alerts: { seq: 4, alerts: [{ timeUs: startUs + 9 }] } });
+});
+
+describe('the book of clocks', () => {
+  test('takes no guess: what is out of range, of another boot or no clock at all is refused', () => {
+    const clocks = clocksOf(boot);
+    const clock = { type: 'clock', session: 'a'.repeat(16), bootId: boot, offsetUs, source: 'gateway' };
+    expect(clocks.add(catalogue, boot, clock)).toBe(false);
+    expect(clocks.add(catalogue, boot, { ...clock, offsetUs: offsetUs + 1 })).toBe(true);
+    expect(clocks.offsetUs({ site: 'plant1', device: 'press-08' }, boot)).toBeUndefined();
+    expect(() => clocks.add(catalogue, boot, { ...clock, offsetUs: 12 })).toThrow(/offsetUs|clock/);
+    expect(() => clocks.add(catalogue, 'c'.repeat(32), clock)).toThrow(/says that it is of/);
+    expect(clocks.offsetUs(catalogue, boot)).toBe(offsetUs + 1);
   });
 });
 

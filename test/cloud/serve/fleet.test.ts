@@ -2,8 +2,10 @@ import { Registry } from 'prom-client';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Fleet, type FleetOptions } from '../../../cloud/serve/fleet.js';
 import { viewDevice } from '../../../cloud/serve/device-view.js';
+import type { Alert } from '../../../core/contract/alert.js';
 import { logTopics } from '../../../core/contract/log-topics.js';
 import { SequenceRanges } from '../../../core/contract/sequence-ranges.js';
+import { uptimeStamp } from '../../../core/contract/uptime-stamps.js';
 import { systemClock } from '../../../core/runtime/clock.js';
 import { silentLogger } from '../../../core/runtime/logger.js';
 import { MemoryLog } from '../../support/memory-log.js';
@@ -26,6 +28,10 @@ async function startFleet(log: MemoryLog, over: Partial<FleetOptions> = {}): Pro
 }
 
 const nowUs = systemClock.nowUs();
+const alert: Alert = {
+  ...{ sensor: 'temp', rule: 'hot', state: 'raised', severity: 'warning' },
+  ...{ timeUs: nowUs, value: 81, threshold: 80, message: 'temp is above 80' },
+};
 const until = (what: string, probe: () => boolean) => waitFor(what, 2000, probe, 2);
 
 describe('fleet', () => {
@@ -87,6 +93,27 @@ describe('fleet', () => {
     const [pressure, temp] = fleet.series();
     await until('the good reading', () => pressure!.last !== null);
     expect(temp!.last).toBeNull();
+  });
+
+  test('shows readings of a boot once its clock is known, and tells alerts at once', async () => {
+    const log = await openLog();
+    const device = new TestDevice(log);
+    await device.announce();
+    const fleet = await startFleet(log);
+    const told: number[] = [];
+    fleet.alerts.onAlert(({ timeUs }) => told.push(timeUs));
+    const [boot, stampUs] = ['b'.repeat(32), uptimeStamp(5e6)];
+    const temp = fleet.series().find(({ sensor }) => sensor === 'temp')!;
+    await device.send([rawPoint('temp', stampUs, 1)], { boot });
+    await device.alertOf(boot, { ...alert, timeUs: stampUs });
+    await until('the alert', () => told.length === 1);
+    expect([temp.last, Math.abs(told[0]! - systemClock.nowUs()) < 60e6]).toEqual([null, true]);
+    await device.tellClock(boot, nowUs - 5e6);
+    await device.send([rawPoint('pressure', stampUs, 1)], { boot });
+    await device.alertOf(boot, { ...alert, timeUs: stampUs + 1 });
+    await until('the second alert', () => told.length === 2);
+    expect(told[1]).toBe(nowUs + 1);
+    expect(fleet.series().find(({ sensor }) => sensor === 'pressure')!.last!.timeUs).toBe(nowUs);
   });
 
   test('another catalogue keeps the last reading of the sensors that stay', async () => {
