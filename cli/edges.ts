@@ -94,10 +94,10 @@ export class Edges implements Part {
     maxBytes: number,
     reserveBytes: number,
   ): Pick<EdgeConfig, 'gateway' | 'outbox'> {
-    const { data, gatewayUrl, secret } = this.options;
+    const { data, gatewayUrl, secret, config } = this.options;
     return {
       gateway: { url: gatewayUrl(), password: deviceToken(secret, { site, device }) },
-      outbox: { directory: join(data.path, 'outbox', site, device), maxBytes, reserveBytes },
+      outbox: { ...config.edge.outbox, directory: join(data.path, 'outbox', site, device), maxBytes, reserveBytes },
     };
   }
 }

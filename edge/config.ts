@@ -45,6 +45,11 @@ const outboxSchema = z
       .min(mib)
       .default(16 * mib)
       .describe('Bytes set aside to be freed when the disk is full'),
+    enduranceBytes: z
+      .number()
+      .positive()
+      .default(10e12)
+      .describe('What may be written to the card before it wears out: 10 TB is what a 32 GB consumer card takes'),
   })
   .refine((outbox) => outbox.maxBytes >= outbox.reserveBytes + 6 * mib, {
     path: ['maxBytes'],

@@ -25,6 +25,8 @@ export interface LevelOutboxOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly thinner: Thinner;
+  /** What may be written to the card before it wears out; default 10 TB. */
+  readonly enduranceBytes?: number;
   /** For the epoch: `randomBytes` of node:crypto. */
   readonly random: RandomBytes;
   /** The stage `edge_outbox` and its gauges; one outbox per registry. */
@@ -52,6 +54,7 @@ export class LevelOutbox implements Outbox {
 
   constructor(private readonly options: LevelOutboxOptions) {
     const { thinner, clock, logger, registry = new Registry() } = options;
+    const createdMs = clock.monotonicMs();
     this.meter = new StageMeter('edge_outbox', registry);
     this.#store = new OutboxStore(options);
     this.#queue = new SendQueue(() => this.#store.cursors, this.#store);
@@ -60,7 +63,10 @@ export class LevelOutbox implements Outbox {
     observeOutbox(registry, {
       status: () => (this.#state === 'open' ? this.status() : undefined),
       writtenBytes: () => this.#store.db.writtenBytes,
+      wornBytes: () => this.#store.db.wornBytes,
       readingsIn: () => this.meter.snapshot().in,
+      elapsedMs: () => clock.monotonicMs() - createdMs,
+      enduranceBytes: options.enduranceBytes ?? 10e12,
     });
   }
 

@@ -1,6 +1,7 @@
 import { ClassicLevel } from 'classic-level';
 import { FatalError, messageOf, RetryableError, systemCode } from '#core/runtime/errors.js';
 import type { SequenceRanges } from '#core/contract/sequence-ranges.js';
+import { CardWear } from './card-wear.js';
 import { Cursors } from './cursors.js';
 import {
   boundaryKey,
@@ -43,6 +44,7 @@ export class PackDb {
   #db: LevelDb | undefined;
   /** Bytes handed to LevelDB, and bytes that its compactions wrote before the last close. */
   #logBytes = 0;
+  readonly #wear = new CardWear();
   #closedTableBytes = 0;
 
   constructor(private readonly options: PackDbOptions) {}
@@ -91,7 +93,10 @@ export class PackDb {
     if (revoked && revoked.nextSeq !== cursors.nextSeq) gone.push(cursorsKey(revoked.nextSeq));
     const stored = puts.map((entry) => ({ key: entryKey(entry.seq, entry.lane), value: encodeEntry(entry) }));
     stored.push({ key: cursorsKey(cursors.nextSeq), value: cursors.encode() });
-    this.#logBytes += stored.reduce((sum, { key, value }) => sum + key.length + value.length + 8, 0);
+    this.#log(
+      stored.reduce((sum, { key, value }) => sum + key.length + value.length + 8, 0),
+      sync,
+    );
     await this.#batch(
       [
         ...gone.map((key) => ({ type: 'del' as const, key })),
@@ -110,7 +115,7 @@ export class PackDb {
         if (seq + 1 < nextSeq) keys.push(cursorsKey(seq + 1));
       }
     }
-    this.#logBytes += keys.length * 12;
+    this.#log(keys.length * 12, false);
     await this.#batch(
       keys.map((key) => ({ type: 'del' as const, key })),
       false,
@@ -151,6 +156,16 @@ export class PackDb {
   /** All bytes written so far: the log, and the tables that compactions wrote (LevelDB tells them in whole MB). */
   get writtenBytes(): number {
     return this.#logBytes + this.#closedTableBytes + (this.#db ? tableBytes(this.#db) : 0);
+  }
+
+  /** The same in whole pages of the log: what the card is written with. */
+  get wornBytes(): number {
+    return this.#wear.bytes + this.writtenBytes - this.#logBytes;
+  }
+
+  #log(bytes: number, sync: boolean): void {
+    this.#logBytes += bytes;
+    this.#wear.append(bytes, sync);
   }
 
   async #iterate(from: number, to: number, limit: number, values: boolean): Promise<[Buffer, Buffer][]> {
