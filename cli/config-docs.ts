@@ -15,6 +15,9 @@ interface Schema {
   additionalProperties?: Schema | boolean;
 }
 
+/** The head of a table of {@link settingRows}. */
+export const tableHead = '| setting | default | values | meaning |\n|---|---|---|---|';
+
 const head = `# Configuration
 
 \`fieldline.yaml\`, named with \`--config\`. Every setting has a default; an empty file is a good one. A fault is answered with its file,
@@ -23,32 +26,42 @@ line and path, all faults at once, and exit code 2. This page is made from the s
 A duration is \`500ms\`, \`10s\`, \`5m\`, \`1h\` or \`7d\`. Secrets are better named by a file, or by \`FIELDLINE_INFLUX_TOKEN\` and
 \`FIELDLINE_DEVICE_PASSWORD\` in the environment.
 
-| setting | default | values | meaning |
-|---|---|---|---|
+${tableHead}
 `;
+
+/** Settings that have a page of their own, where what is inside them is told. */
+const elsewhere: Readonly<Record<string, string>> = { 'edge.sensors': 'edge.md', 'edge.channels': 'edge.md' };
 
 /** The page of all settings, from the schema that parses them. */
 export function configDocs(schema: z.ZodType): string {
-  const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Schema;
-  return `${head}${rows(json, '').join('\n')}\n`;
+  return `${head}${settingRows(schema).join('\n')}\n`;
+}
+
+/** A row for each setting below a schema; `prefix` goes before their paths. */
+export function settingRows(schema: z.ZodType, prefix = ''): string[] {
+  return rows(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Schema, prefix);
 }
 
 function rows(schema: Schema, path: string): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, inner]) => {
     const full = path === '' ? name : `${path}.${name}`;
     const own = inner.properties ? sectionRow(full, inner) : [settingRow(full, inner)];
-    return [...own, ...nested(inner, full)];
+    const page = elsewhere[full];
+    return page === undefined
+      ? [...own, ...nested(inner, full)]
+      : own.map((row) => row.replace(/ \|$/, `; see [${page}](${page}) |`));
   });
 }
 
 function nested(schema: Schema, path: string): string[] {
-  const list = schema.items
-    ? [schema.items, ...(schema.items.oneOf ?? []), ...(schema.items.anyOf ?? [])].flatMap((item) =>
-        rows(item, `${path}[]`),
-      )
-    : [];
+  const list = schema.items ? kinds(schema.items).flatMap((item) => rows(item, `${path}[]`)) : [];
   const map = typeof schema.additionalProperties === 'object' ? rows(schema.additionalProperties, `${path}.*`) : [];
-  return [...rows(schema, path), ...list, ...map];
+  return [...kinds(schema).flatMap((kind) => rows(kind, path)), ...list, ...map];
+}
+
+/** The schema, and the alternatives that it leaves. */
+function kinds(schema: Schema): Schema[] {
+  return [schema, ...(schema.oneOf ?? []), ...(schema.anyOf ?? [])];
 }
 
 function sectionRow(path: string, { description }: Schema): string[] {

@@ -5,7 +5,6 @@ import { environment } from '../environment.js';
 import type { PartLine, PartSeams } from './part-line.js';
 import { openSharedLog, topicsOf } from './shared-log.js';
 
- 
 export const ingestLine: PartLine = async (seams) => {
   const { config, data, logger, registry } = seams;
   const [log, store] = [openSharedLog(seams), openSharedStore(seams)];
@@ -14,7 +13,6 @@ export const ingestLine: PartLine = async (seams) => {
   return [log, topicsOf(log), store, ingest, new OpsServer({ ...config.ops, registry, notReady, logger })];
 };
 
- 
 export const serveLine: PartLine = async (seams) => {
   const { config, logger, registry } = seams;
   const [log, store] = [openSharedLog(seams), openSharedStore(seams)];

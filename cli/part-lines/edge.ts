@@ -6,7 +6,6 @@ import { ownEdgeConfig } from '../own-edge-config.js';
 import { version } from '../version.js';
 import type { PartLine } from './part-line.js';
 
- 
 export const edgeLine: PartLine = async ({ config, logger, registry }) => {
   const edge = ownEdgeConfig(config);
   const gateway = { ...edge.gateway, password: edge.gateway.password ?? environment.devicePassword() };
