@@ -2,12 +2,14 @@ import type { Processing } from '../processing.js';
 import type { DriverParts, SensorDriver } from './driver.js';
 import { hostDriver } from './host/driver.js';
 import type { Sensor } from './sensor.js';
+import { serialDriver } from './serial/driver.js';
 
 export type { DriverParts } from './driver.js';
 
 /** The drivers by the names that the configuration knows. */
 export const sensorDrivers = {
   host: hostDriver,
+  serial: serialDriver,
 } satisfies Record<string, SensorDriver>;
 
 /** The sensor that an entry of the configuration describes. */
