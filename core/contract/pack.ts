@@ -87,8 +87,9 @@ function pointRecord(
   else if (typeof point.value === 'boolean') record.vb = point.value;
   else record.vs = point.value;
   if (point.window) {
-    const { spanUs, count, min, max, first, last } = point.window;
+    const { spanUs, count, min, max, first, last, p95 } = point.window;
     Object.assign(record, { min, max, first, last, count, span: usToSeconds(spanUs) });
+    if (p95 !== undefined) record.p95 = p95;
   }
   if (point.quality !== 'good') record.q = point.quality;
   if (point.form === 'segment' || point.form === 'context') record.form = point.form;
@@ -200,7 +201,7 @@ function noteUnit(units: Map<string, string>, sensor: string, unit: string): voi
 }
 
 function windowParts(record: SenmlRecord, value: unknown, name: string): WindowParts {
-  const { span, count, min, max, first, last } = record;
+  const { span, count, min, max, first, last, p95 } = record;
   if (
     typeof value !== 'number' ||
     span === undefined ||
@@ -213,7 +214,8 @@ function windowParts(record: SenmlRecord, value: unknown, name: string): WindowP
   }
   const spanUs = secondsToUs(span);
   if (spanUs < 1 || !Number.isSafeInteger(spanUs)) throw new ContractError('schema', `window ${name} of ${span} s`);
-  return { spanUs, count: count!, min, max, first, last };
+  const parts = { spanUs, count: count!, min, max, first, last };
+  return p95 === undefined ? parts : { ...parts, p95 };
 }
 
 function parsed<T>(result: { success: true; data: T } | { success: false }, what: string): T {

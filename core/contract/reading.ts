@@ -31,6 +31,8 @@ export interface WindowParts {
   readonly max: number;
   readonly first: number;
   readonly last: number;
+  /** The 95th percentile; only where it was asked for. Percentiles do not add up, so no rollup has one. */
+  readonly p95?: number;
 }
 
 /**

@@ -41,6 +41,7 @@ export const senmlRecordSchema = z.object({
   max: finite.optional(),
   first: finite.optional(),
   last: finite.optional(),
+  p95: finite.optional(),
   count: z.int().positive().optional(),
   span: finite.positive().optional(),
   q: z.string().max(32).optional(),
@@ -101,6 +102,7 @@ function isField(label: string, value: unknown): boolean {
     case 'max':
     case 'first':
     case 'last':
+    case 'p95':
       return Number.isFinite(value);
     case 'count':
       return Number.isSafeInteger(value) && (value as number) > 0;

@@ -21,4 +21,6 @@ export interface Reducer {
   push(reading: Reading): readonly Point[];
   /** Ends what is open, because the stream ends or the wall clock has passed its end. */
   flush(nowUs: number): readonly Point[];
+  /** Reason to number of readings since the last call that no point counts for: `reduced` where others stand for them. */
+  takeDropped?(): ReadonlyMap<string, number>;
 }

@@ -1,5 +1,6 @@
 import type { Alert } from '../contract/alert.js';
 import type { Point, Reading } from '../contract/reading.js';
+import type { AnomalyContext } from './anomaly-context.js';
 import type { Detector, Filter, Reducer } from './filter.js';
 
 export interface PipelineOptions {
@@ -7,6 +8,8 @@ export interface PipelineOptions {
   /** They see what the filters let through. */
   readonly detectors?: readonly Detector[];
   readonly reducer: Reducer;
+  /** Sends the readings around an anomaly as well. */
+  readonly context?: AnomalyContext;
 }
 
 /** The steps of one series, in the order filters → detectors → reducer. */
@@ -14,11 +17,13 @@ export class Pipeline {
   private readonly filters: readonly Filter[];
   private readonly detectors: readonly Detector[];
   private readonly reducer: Reducer;
+  private readonly context: AnomalyContext | undefined;
 
-  constructor({ filters = [], detectors = [], reducer }: PipelineOptions) {
+  constructor({ filters = [], detectors = [], reducer, context }: PipelineOptions) {
     this.filters = filters;
     this.detectors = detectors;
     this.reducer = reducer;
+    this.context = context;
   }
 
   /** Appends what the reading becomes to `points` and `alerts`. */
@@ -31,15 +36,13 @@ export class Pipeline {
     for (const point of this.reducer.flush(nowUs)) points.push(point);
   }
 
-  /** Counts the readings that filters left out since the last call; returns how many. */
+  /**
+   * Counts the readings since the last call that no point counts for, because a filter left them out or points of a
+   * reducer stand for them; returns how many.
+   */
   takeDropped(count: (reason: string, readings: number) => void): number {
-    let total = 0;
-    for (const filter of this.filters) {
-      for (const [reason, readings] of filter.takeDropped()) {
-        count(reason, readings);
-        total += readings;
-      }
-    }
+    let total = countDropped(this.reducer, count);
+    for (const filter of this.filters) total += countDropped(filter, count);
     return total;
   }
 
@@ -50,12 +53,26 @@ export class Pipeline {
   }
 
   private finish(reading: Reading, points: Point[], alerts: Alert[]): void {
+    let isAnomaly = reading.quality === 'spike';
     for (const detector of this.detectors) {
       const alert = detector.push(reading);
-      if (alert) alerts.push(alert);
+      if (!alert) continue;
+      alerts.push(alert);
+      if (alert.state === 'raised') isAnomaly = true;
     }
+    const before = points.length;
     for (const point of this.reducer.push(reading)) points.push(point);
+    this.context?.push(reading, isAnomaly, points, before);
   }
+}
+
+function countDropped(step: Pick<Reducer, 'takeDropped'>, count: (reason: string, readings: number) => void): number {
+  let total = 0;
+  for (const [reason, readings] of step.takeDropped?.() ?? []) {
+    count(reason, readings);
+    total += readings;
+  }
+  return total;
 }
 
 /** How many readings a point counts for: those of its window, itself, or none if it was counted elsewhere. */

@@ -46,14 +46,18 @@ export function arbitraryPoint(sensors: readonly string[], timeUs = arbitraryTim
     ...base,
     value: finite,
     form: fc.constant('window' as const),
-    window: fc.record({
-      spanUs: fc.integer({ min: 1, max: 3_600_000_000 }),
-      count: fc.integer({ min: 1, max: 1_000_000 }),
-      min: finite,
-      max: finite,
-      first: finite,
-      last: finite,
-    }),
+    window: fc.record(
+      {
+        spanUs: fc.integer({ min: 1, max: 3_600_000_000 }),
+        count: fc.integer({ min: 1, max: 1_000_000 }),
+        min: finite,
+        max: finite,
+        first: finite,
+        last: finite,
+        p95: finite,
+      },
+      { requiredKeys: ['spanUs', 'count', 'min', 'max', 'first', 'last'] },
+    ),
   });
   return fc.oneof(plain, window);
 }

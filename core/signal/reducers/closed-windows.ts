@@ -1,7 +1,7 @@
 const maxRanges = 16;
 
 /**
- * The times for which windows have been handed out, so that none is handed out twice. Kept as a few ranges, a new one
+ * The times for which points have been handed out, so that none is handed out twice. Kept as a few ranges, a new one
  * after each jump of time; when there are too many the two oldest grow together, which only makes more readings late.
  */
 export class ClosedWindows {
@@ -13,12 +13,21 @@ export class ClosedWindows {
     return this.ranges.some(({ fromUs, untilUs }) => timeUs >= fromUs && timeUs < untilUs);
   }
 
-  add(fromUs: number, untilUs: number): void {
+  /** Whether something was handed out between the two. */
+  crosses(fromUs: number, toUs: number): boolean {
+    if (fromUs >= this.latestUs) return false;
+    return this.ranges.some((range) => range.fromUs < toUs && range.untilUs > fromUs);
+  }
+
+  /** A range that begins within `joinUs` of the last one's end belongs to that; by default one of its own width. */
+  add(fromUs: number, untilUs: number, joinUs = untilUs - fromUs): void {
     this.latestUs = Math.max(this.latestUs, untilUs);
     const newest = this.ranges.at(-1);
-    const width = untilUs - fromUs;
-    if (newest && fromUs >= newest.fromUs && fromUs <= newest.untilUs + width) newest.untilUs = untilUs;
-    else this.ranges.push({ fromUs, untilUs });
+    if (newest && fromUs >= newest.fromUs && fromUs <= newest.untilUs + joinUs) {
+      newest.untilUs = Math.max(newest.untilUs, untilUs);
+    } else {
+      this.ranges.push({ fromUs, untilUs });
+    }
     if (this.ranges.length > maxRanges) this.joinOldest();
   }
 

@@ -3,6 +3,7 @@ import { bucketStart } from '../../contract/time.js';
 import type { Reducer } from '../filter.js';
 import { isWindowWidth } from '../window-parts.js';
 import { ClosedWindows } from './closed-windows.js';
+import type { Percentile } from './percentile.js';
 import { pointOf } from './pass-through.js';
 
 const none: readonly Point[] = [];
@@ -40,8 +41,11 @@ export class WindowReducer implements Reducer {
   /** The start of the newest window that was found begun. */
   private begunUs = -Infinity;
 
-  /** Throws RangeError for a width that {@link isWindowWidth} refuses. */
-  constructor(private readonly widthUs: number) {
+  /** Throws RangeError for a width that {@link isWindowWidth} refuses. With `p95` each window has that as well. */
+  constructor(
+    private readonly widthUs: number,
+    private readonly p95?: Percentile,
+  ) {
     if (!isWindowWidth(widthUs)) throw new RangeError(`a window of ${widthUs} µs does not divide a minute or an hour`);
   }
 
@@ -55,8 +59,9 @@ export class WindowReducer implements Reducer {
     if (open && timeUs >= open.startUs && timeUs < open.endUs) return this.add(open, reading, value);
     if (open && timeUs < open.startUs && previousUs! >= open.startUs) return [pointOf(reading, 'raw')];
     // Later, or before the window for the second time in a row: then the clock stepped back.
-    const ended = open ? [this.close(open)] : none;
-    return [...ended, ...this.begin(reading, value, previousUs)];
+    if (!open) return this.begin(reading, value, previousUs);
+    const ended = this.close(open);
+    return [ended, ...this.begin(reading, value, previousUs)];
   }
 
   flush(nowUs: number): readonly Point[] {
@@ -96,6 +101,7 @@ export class WindowReducer implements Reducer {
     open.last = value;
     if (value < open.min) open.min = value;
     if (value > open.max) open.max = value;
+    this.p95?.push(value);
     if (reading.quality === 'good') return none;
     open.doubted = true;
     return reading.quality === 'spike' ? [pointOf(reading, 'context')] : none;
@@ -107,7 +113,8 @@ export class WindowReducer implements Reducer {
     this.closed.add(timeUs, open.endUs);
     // Rounding must not push the mean of equal readings outside their range.
     const value = Math.min(max, Math.max(min, sum / count));
-    const window = { spanUs: this.widthUs, count, min, max, first, last };
+    const parts = { spanUs: this.widthUs, count, min, max, first, last };
+    const window = this.p95 ? { ...parts, p95: this.p95.take() } : parts;
     return { sensor, timeUs, value, quality: doubted ? 'uncertain' : 'good', form: 'window', window };
   }
 }

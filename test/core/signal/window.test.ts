@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { numericValue, type Point, type Reading } from '../../../core/contract/reading.js';
 import { readingsOf } from '../../../core/signal/pipeline.js';
+import { Percentile } from '../../../core/signal/reducers/percentile.js';
 import { WindowReducer } from '../../../core/signal/reducers/window.js';
 import { isWindowWidth, mergeWindows, type WindowPoint } from '../../../core/signal/window-parts.js';
 import { arbitrarySeries, noise, readings, startUs } from './series.js';
@@ -44,6 +45,19 @@ describe('a window', () => {
     expect(reducer.flush(startUs + 10 * second - 1)).toEqual([]);
     expect(reducer.flush(startUs + 10 * second)).toHaveLength(1);
     expect(reducer.flush(Infinity)).toEqual([]);
+  });
+
+  it('knows the 95th percentile where that is asked for', () => {
+    const reducer = new WindowReducer(60 * second, new Percentile(0.95));
+    const series = [before, ...readings(noise(120, 20, 3)), readings([0], 1, startUs + 120 * second)[0]!];
+    const windows = windowsOf(series.flatMap((reading) => reducer.push(reading)));
+    const sorted = [0, 60].map((from) =>
+      noise(120, 20, 3)
+        .slice(from, from + 60)
+        .sort((a, b) => a - b),
+    );
+    expect(windows.map(({ window }) => window.p95)).toEqual(sorted.map((values) => values[56]));
+    expect(run(series, 60 * second).every(({ window }) => !window || !('p95' in window))).toBe(true);
   });
 
   it('takes booleans as 0 and 1', () => {
