@@ -12,6 +12,11 @@ export function deflatePayload(json: Uint8Array | string): Uint8Array {
   return deflateSync(json, { level: constants.Z_DEFAULT_COMPRESSION });
 }
 
+/** The transfer coding of a payload, by its first byte. */
+export function codingOf(payload: Uint8Array): 'identity' | 'zlib' {
+  return payload[0] === zlibFirstByte ? 'zlib' : 'identity';
+}
+
 /**
  * The JSON text behind a payload's transfer coding, told by its first byte: `[` JSON, 0x78 zlib.
  * Throws ContractError `too-large` or `bad-coding`.

@@ -13,7 +13,7 @@ import type { RandomBytes } from './random-bytes.js';
 import { renumberPacks } from './renumber-packs.js';
 import { findResend } from './resend.js';
 import { RoomMaker } from './room-maker.js';
-import { SendQueue } from './send-queue.js';
+import { SendQueue, type OfferOrder } from './send-queue.js';
 
 export interface LevelOutboxOptions {
   /** Belongs to this outbox alone. */
@@ -105,9 +105,9 @@ export class LevelOutbox implements Outbox {
     return entries.length === 0 ? [] : this.#writer.append(entries);
   }
 
-  offer(lane: Lane, max: number, order: 'oldest' | 'newest-session' = 'oldest'): Promise<Entry[]> {
+  offer(lane: Lane, max: number, order: OfferOrder = 'oldest', below = Infinity): Promise<Entry[]> {
     // Two at once would choose the same packs.
-    const offer = this.#offering.then(() => this.#offer(lane, max, order));
+    const offer = this.#offering.then(() => this.#offer(lane, max, order, below));
     this.#offering = offer.catch(() => undefined);
     return offer;
   }
@@ -167,6 +167,12 @@ export class LevelOutbox implements Outbox {
     });
   }
 
+  async payloadOf(seq: number): Promise<Uint8Array | undefined> {
+    this.#assertOpen();
+    const [held] = await this.#store.db.read(seq, seq, 1);
+    return held?.kind === 'damaged' ? undefined : held?.payload;
+  }
+
   status(): OutboxStatus {
     const { lastSeq, oldestHeld, pendingPacks, pendingReadings } = this.#store.cursors;
     return { lastSeq, oldestHeld, pendingPacks, pendingReadings, bytes: this.#store.usage.bytes };
@@ -177,12 +183,12 @@ export class LevelOutbox implements Outbox {
     return () => this.#listeners.delete(listener);
   }
 
-  async #offer(lane: Lane, max: number, order: 'oldest' | 'newest-session'): Promise<Entry[]> {
+  async #offer(lane: Lane, max: number, order: OfferOrder, below: number): Promise<Entry[]> {
     this.#assertOpen();
     const { cursors } = this.#store;
     if (max <= 0) return [];
     const { generation } = this.#queue;
-    const selection = await this.#queue.select(lane, max, order);
+    const selection = await this.#queue.select(lane, max, order, below);
     if (generation !== this.#queue.generation) return [];
     let entries: readonly HeldEntry[] = selection.entries;
     if (entries.every(({ seq }) => cursors.isOffered(seq, lane) && this.#store.cursors.isPending(seq, lane))) {

@@ -60,10 +60,18 @@ export class MemoryOutbox implements Outbox {
     return seqs;
   }
 
-  async offer(lane: Lane, max: number, order: 'oldest' | 'newest-session' = 'oldest'): Promise<Entry[]> {
+  async offer(
+    lane: Lane,
+    max: number,
+    order: 'oldest' | 'newest-session' = 'oldest',
+    below = Infinity,
+  ): Promise<Entry[]> {
     this.#assertOpen();
     const from = order === 'oldest' || lane === 'alert' ? 0 : this.#sessionStart;
-    const waiting = this.#pending().filter((pack) => pack.lane === lane && pack.seq >= from && !pack.claimed);
+    const to = lane === 'alert' ? Infinity : below;
+    const waiting = this.#pending().filter(
+      (pack) => pack.lane === lane && pack.seq >= from && pack.seq < to && !pack.claimed,
+    );
     const taken = waiting.slice(0, Math.max(0, max));
     for (const pack of taken) pack.offered = pack.claimed = true;
     return taken;

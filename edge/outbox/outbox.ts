@@ -76,8 +76,9 @@ export interface Outbox extends Part {
    * The next entries of a lane that are neither acknowledged nor taken since the last `rewind`, in the order of their
    * numbers, at most `max`. That they were offered is durable before the promise resolves: from then on they are never thinned.
    * `order: 'newest-session'` yields only what was appended since the last `rewind`, so that live data passes a backlog.
+   * `below` yields only data packs of smaller numbers: the others wait for something.
    */
-  offer(lane: Lane, max: number, order?: 'oldest' | 'newest-session'): Promise<Entry[]>;
+  offer(lane: Lane, max: number, order?: 'oldest' | 'newest-session', below?: number): Promise<Entry[]>;
 
   /** The receiver has them. They stay on disk, for a resend, until the space is needed. Not synced: a repeat is harmless. */
   acknowledge(seqs: readonly number[]): Promise<void>;
@@ -94,6 +95,9 @@ export interface Outbox extends Part {
    * All or nothing, over a crash too. Throws RejectedError `refused` without a `renumber`, RetryableError `disk-full`.
    */
   renew?(): Promise<string>;
+
+  /** The pack of a number, while it is held. */
+  payloadOf?(seq: number): Promise<Uint8Array | undefined>;
 
   status(): OutboxStatus;
 

@@ -15,6 +15,8 @@ export interface Selection {
   readonly alertNumbers: readonly number[];
 }
 
+export type OfferOrder = 'oldest' | 'newest-session';
+
 /** So many packs may wait unclaimed while the uplink still counts as following live. */
 const maxLiveUnclaimed = 32;
 
@@ -66,9 +68,10 @@ export class SendQueue {
     return waiting.reduce((sum, [from, to]) => sum + to - from + 1, 0) <= maxLiveUnclaimed;
   }
 
-  async select(lane: Lane, max: number, order: 'oldest' | 'newest-session'): Promise<Selection> {
-    this.#offered[lane] = true;
-    return lane === 'alert' ? this.#selectAlerts(max) : this.#selectData(max, order);
+  async select(lane: Lane, max: number, order: OfferOrder, below = Infinity): Promise<Selection> {
+    // What waits for something is not offered at once.
+    this.#offered[lane] = below === Infinity;
+    return lane === 'alert' ? this.#selectAlerts(max) : this.#selectData(max, order, below);
   }
 
   /** Numbers of alerts inside runs of claimed data: nothing of the data lane is there, so its ranges may close over them. */
@@ -111,8 +114,9 @@ export class SendQueue {
     return { entries, covered: [], alertNumbers: [] };
   }
 
-  async #selectData(max: number, order: 'oldest' | 'newest-session'): Promise<Selection> {
-    const { oldestHeld, lastSeq } = this.cursors();
+  async #selectData(max: number, order: OfferOrder, below: number): Promise<Selection> {
+    const { oldestHeld } = this.cursors();
+    const lastSeq = Math.min(this.cursors().lastSeq, below - 1);
     const entries: HeldEntry[] = [];
     const covered: SequenceRange[] = [];
     const alertNumbers: number[] = [];

@@ -24,6 +24,23 @@ export function laneCases(open: OutboxOpener): void {
   );
 
   it(
+    'holds data back from a number on, whatever the order, and alerts never',
+    withOutbox(open, async (outbox) => {
+      await mixed(outbox);
+      expect(seqsOf(await outbox.offer('data', 10, 'oldest', 4))).toEqual([0, 1, 3]);
+      expect(await outbox.offer('data', 10, 'oldest', 4)).toEqual([]);
+      expect(await outbox.offer('data', 10, 'oldest', 0)).toEqual([]);
+      expect(seqsOf(await outbox.offer('alert', 10, 'oldest', 4))).toEqual([2, 5, 8]);
+      expect(seqsOf(await outbox.offer('data', 10, 'oldest', 7))).toEqual([4, 6]);
+      outbox.rewind();
+      await outbox.append([tracedEntry('data', ['r10'])]);
+      expect(await outbox.offer('data', 10, 'newest-session', 4)).toEqual([]);
+      expect(seqsOf(await outbox.offer('data', 10, 'newest-session'))).toEqual([10]);
+      expect(seqsOf(await outbox.offer('data', 10))).toEqual([0, 1, 3, 4, 6, 7, 9]);
+    }),
+  );
+
+  it(
     'never gives one pack to two offers at once',
     withOutbox(open, async (outbox) => {
       await mixed(outbox);
