@@ -25,6 +25,8 @@ const watchMs = 250;
 const windowGraceUs = 500_000;
 /** A sensor that has not started by then no longer holds up the agent's start. */
 const startWaitMs = 5000;
+/** The same while others measured just now. */
+const replaceWaitMs = 1000;
 
 /** What is measured, and what becomes of it: may be another while the agent runs. */
 export interface AgentSetup extends PackOptions {
@@ -37,6 +39,12 @@ export interface AgentSetup extends PackOptions {
 
 export interface AgentOptions extends OutgoingOptions, AgentSetup {
   readonly registry: Registry;
+}
+
+export interface SensorFlow {
+  /** Readings taken that were neither `bad` nor left out by a filter. */
+  readonly useful: number;
+  readonly intervalMs: number;
 }
 
 export interface AgentStatus extends StageSnapshot {
@@ -83,22 +91,8 @@ export class Agent implements Part {
   }
 
   /** Resolves when every sensor has started or failed to, or after five seconds: the rest come up later. */
-  async start(): Promise<void> {
-    if (this.running) return;
-    const { signal } = (this.running = new AbortController());
-    const { clock } = this.options;
-    // One sleeper per interval listens, which are not more than there are sensors.
-    setMaxListeners(0, signal);
-    const opened = new AbortController();
-    const opening = Promise.all(this.samplers.map((sampler) => sampler.open()));
-    await Promise.race([opening, clock.sleep(startWaitMs, opened.signal)]);
-    opened.abort();
-    for (const [intervalMs, samplers] of byInterval(this.samplers)) {
-      void alignedTicks(intervalMs, clock, signal, (dueUs) => {
-        for (const sampler of samplers) sampler.tick(dueUs);
-      });
-    }
-    void this.watch(signal);
+  start(): Promise<void> {
+    return this.running ? Promise.resolve() : this.begin(startWaitMs);
   }
 
   /** Takes no more ticks, waits for reads in work, ends open windows, and writes what there is. */
@@ -122,7 +116,7 @@ export class Agent implements Part {
     this.channels.clear();
     this.options.catalogue.clear();
     this.samplers = this.createSamplers();
-    if (running) await this.start();
+    if (running) await this.begin(replaceWaitMs);
   }
 
   /** Stops a sensor and starts it anew. Throws RejectedError `refused` if there is none of that name, or if it does not start. */
@@ -134,12 +128,12 @@ export class Agent implements Part {
     if (state !== 'ready' && state !== 'reading') throw new RejectedError('refused', `${name}: ${lastError ?? state}`);
   }
 
-  /** Readings that were of use, by sensor: taken, not left out by a filter, and not `bad`. Since the last {@link replace}. */
-  flow(): Map<string, number> {
-    const flow = new Map(this.samplers.map(({ name }) => [name, 0]));
+  /** By sensor, since the last {@link replace}. */
+  flow(): Map<string, SensorFlow> {
+    const flow = new Map(this.samplers.map(({ name, intervalMs }) => [name, { useful: 0, intervalMs }]));
     for (const { channel, owner } of this.channels.values()) {
       this.countDropped(channel);
-      flow.set(owner.name, flow.get(owner.name)! + channel.useful);
+      flow.get(owner.name)!.useful += channel.useful;
     }
     return flow;
   }
@@ -193,6 +187,24 @@ export class Agent implements Part {
       this.flushWindows(clock.nowUs() - windowGraceUs);
       await clock.sleep(watchMs, signal);
     }
+  }
+
+  /** Readings begin when every sensor has started or failed to, so that they name one catalogue, or after `waitMs`. */
+  private async begin(waitMs: number): Promise<void> {
+    const { signal } = (this.running = new AbortController());
+    const { clock } = this.options;
+    // One sleeper per interval listens, which are not more than there are sensors.
+    setMaxListeners(0, signal);
+    const opened = new AbortController();
+    const opening = Promise.all(this.samplers.map((sampler) => sampler.open()));
+    await Promise.race([opening, clock.sleep(waitMs, opened.signal)]);
+    opened.abort();
+    for (const [intervalMs, samplers] of byInterval(this.samplers)) {
+      void alignedTicks(intervalMs, clock, signal, (dueUs) => {
+        for (const sampler of samplers) sampler.tick(dueUs);
+      });
+    }
+    void this.watch(signal);
   }
 
   /** Takes no more ticks, waits for reads in work, ends open windows, and cuts the pack. */

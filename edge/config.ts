@@ -67,6 +67,18 @@ const packSchema = z.strictObject({
     .describe('Points held in memory while the outbox takes none; beyond it the oldest are dropped, and counted'),
 });
 
+const remoteSchema = z.strictObject({
+  publicKey: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Key of who may configure this device from afar: the line of `fieldline config keygen`; none: nobody'),
+  publicKeyFile: z.string().min(1).optional().describe('The same as a PEM file'),
+  probationMs: durationBetween('1s', '1h')
+    .prefault('2m')
+    .describe('A config from afar that stops data from flowing for so long is rolled back'),
+});
+
 /** What a source is called in logs and status. */
 export function sensorName({ name, driver }: Pick<SensorConfig, 'name' | 'driver'>): string {
   return name ?? driver;
@@ -86,5 +98,6 @@ export const edgeConfigSchema = z.strictObject({
     .prefault([{ driver: 'host' }])
     .describe('What the device measures. Default: the host itself'),
   channels: channelDefaultsSchema.default({}).describe('Processing by glob of sensor names; later globs win'),
+  config: remoteSchema.prefault({}).describe('Configuration from afar; see docs/decisions/009-remote-config.md'),
 });
 export type EdgeConfig = z.infer<typeof edgeConfigSchema>;

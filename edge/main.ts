@@ -1,5 +1,5 @@
 //  sensors ─► agent ─────────────────────────────► outbox ─► uplink ══MQTT══► gateway
-//             (schedule, filters, windows, packs)  (disk) ◄─ PUBACK, resend requests
+//             (schedule, filters, windows, packs)  (disk) ◄─ PUBACK, config, commands
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
@@ -10,6 +10,7 @@ import type { Logger } from '#core/runtime/logger.js';
 import { Agent } from './agent.js';
 import { CatalogueFile } from './catalogue-file.js';
 import type { EdgeConfig } from './config.js';
+import { openDesiredConfig } from './desired-config/open.js';
 import { DeviceCatalogue } from './device-catalogue.js';
 import { edgeSensors, type EdgeSensor } from './edge-sensors.js';
 import { edgeStatus, type EdgeStatus } from './edge-status.js';
@@ -17,6 +18,7 @@ import { LevelOutbox } from './outbox/level-outbox.js';
 import { PackThinner } from './outbox/pack-thinner.js';
 import { randomFraction, type RandomBytes } from './outbox/random-bytes.js';
 import { packOptions, wireOptions } from './part-options.js';
+import { openCommands } from './uplink/open-commands.js';
 import { MqttUplink } from './uplink/mqtt-uplink.js';
 
 export type { EdgeSensor } from './edge-sensors.js';
@@ -52,14 +54,17 @@ export function createEdge(config: EdgeConfig, dependencies: EdgeDependencies): 
   const catalogueHash = () => catalogue.use().hash;
   const thinner = new PackThinner({ device, catalogueHash, coding: config.pack.coding });
   const outbox = new LevelOutbox({ ...config.outbox, ...seams, directory: join(folder, 'packs'), random, thinner });
-  const uplink = new MqttUplink({ ...shared, ...wireOptions(config), version, outbox, catalogue });
   const sensors = edgeSensors(config, extraSensors, seams);
   const agent = new Agent({ ...shared, ...packOptions(config), ...sensors, outbox, catalogue });
+  const desired = openDesiredConfig(config, { ...seams, device, agent, uplink: () => uplink, extraSensors });
+  const status = () => edgeStatus(agent, outbox, uplink, desired);
+  const commands = openCommands(folder, { clock, logger, outbox, agent, status });
+  const uplink = new MqttUplink({ ...shared, ...wireOptions(config), version, outbox, catalogue, commands, desired });
   return {
     device,
     // The uplink comes last, for its birth names the sensors, and stops after the agent, whose last packs it sends.
-    start: () => startAll([catalogue, outbox, agent, uplink]),
-    stop: (deadlineMs) => stopAll([outbox, uplink, agent], deadlineMs),
-    status: () => edgeStatus(agent, outbox, uplink),
+    start: () => startAll([catalogue, outbox, desired, agent, uplink]),
+    stop: (deadlineMs) => stopAll([outbox, uplink, agent, desired], deadlineMs),
+    status,
   };
 }

@@ -1,7 +1,7 @@
 import type { AgentOptions } from './agent.js';
 import type { EdgeConfig } from './config.js';
 import { devicePassword } from './password.js';
-import type { MqttUplinkOptions } from './uplink/mqtt-uplink.js';
+import type { MqttUplinkOptions, UplinkRates } from './uplink/mqtt-uplink.js';
 
 /** What the agent takes from the configuration. */
 export function packOptions({ pack }: EdgeConfig) {
@@ -10,9 +10,14 @@ export function packOptions({ pack }: EdgeConfig) {
 }
 
 /** What the uplink takes from the configuration. Throws FatalError `bad-config` if the password file cannot be read. */
-export function wireOptions({ gateway, uplink }: EdgeConfig) {
-  const { heartbeatMs, backlogPacksPerSecond, maxInFlight: inFlight } = uplink;
-  const keepaliveSeconds = Math.round(uplink.keepaliveMs / 1000);
+export function wireOptions(config: EdgeConfig) {
+  const { gateway } = config;
   const to = { url: gateway.url, password: devicePassword(gateway) };
-  return { ...to, heartbeatMs, keepaliveSeconds, backlogPacksPerSecond, inFlight } satisfies Partial<MqttUplinkOptions>;
+  return { ...to, ...uplinkRates(config) } satisfies Partial<MqttUplinkOptions>;
+}
+
+/** The part of it that may be another while the uplink runs. */
+export function uplinkRates({ uplink }: EdgeConfig): Required<UplinkRates> {
+  const { heartbeatMs, backlogPacksPerSecond, maxInFlight: inFlight, keepaliveMs } = uplink;
+  return { heartbeatMs, keepaliveSeconds: Math.round(keepaliveMs / 1000), backlogPacksPerSecond, inFlight };
 }

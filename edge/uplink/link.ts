@@ -5,11 +5,16 @@ import type { Clock } from '#core/runtime/clock.js';
 import type { Logger } from '#core/runtime/logger.js';
 import type { DeviceCatalogue } from '../device-catalogue.js';
 import type { Outbox } from '../outbox/outbox.js';
-import { obey } from './commands.js';
+import type { ConfigOutcome } from '../desired-config/config-state.js';
+import type { DesiredConfig } from '../desired-config/desired-config.js';
+import type { Commands } from './commands.js';
 import type { Connection } from './connection.js';
 import { beat } from './heartbeat.js';
 import { watchLine, type LivenessOptions } from './liveness.js';
 import { Pump } from './pump.js';
+
+/** Where the config topic leads to. */
+export type RemoteConfig = Pick<DesiredConfig, 'receive' | 'outcome' | 'onOutcome'>;
 
 export interface LinkOptions {
   readonly connection: Connection;
@@ -19,13 +24,15 @@ export interface LinkOptions {
   readonly outbox: Outbox;
   readonly catalogue: Pick<DeviceCatalogue, 'versions' | 'onChange'>;
   readonly version: string;
+  readonly commands: Commands;
+  readonly desired: RemoteConfig | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly inFlight: number;
   readonly backlogPacksPerSecond: number;
   readonly heartbeatMs: number;
   readonly liveness: LivenessOptions;
-  readonly onAcknowledged: () => void;
+  readonly onAcknowledged: (packs: number) => void;
 }
 
 /** What the device does on one connection, from the CONNACK to its end. */
@@ -54,15 +61,18 @@ export class Link {
    * the reason of the end. Throws RetryableError if it ended before the birth was taken.
    */
   async run(onReady: () => void): Promise<string> {
-    const { connection, outbox, device, catalogue, heartbeatMs, clock, liveness } = this.options;
+    const { connection, outbox, device, catalogue, desired, heartbeatMs, clock, liveness } = this.options;
     const ended = new AbortController();
     void connection.closed.then(() => ended.abort());
     void watchLine(connection, ended.signal, liveness).then((reason) => reason && connection.cut(reason));
     await connection.subscribe(mqttTopic(device, 'command', '+'));
     const offChange = catalogue.onChange(() => void this.#announce().catch(() => undefined));
     const offAppend = outbox.onAppend(() => this.#pump.kick());
+    const offOutcome = desired?.onOutcome((outcome) => void this.#reportConfig(outcome).catch(() => undefined));
     try {
       await this.#announce();
+      if (desired?.outcome) await this.#reportConfig(desired.outcome);
+      if (desired) await connection.subscribe(mqttTopic(device, 'config'));
       // Everything pending may have been lost with the last connection; what comes from now on is live.
       outbox.rewind();
       onReady();
@@ -73,24 +83,18 @@ export class Link {
     } finally {
       offChange();
       offAppend();
+      offOutcome?.();
       this.#pump.end();
       // What is appended from now on was never offered.
       outbox.rewind();
     }
   }
 
-  /** Answers one command on the topic of its id. */
-  async command(topic: string, payload: Uint8Array): Promise<void> {
-    const { device, outbox, connection, logger } = this.options;
+  /** Takes what the gateway says. */
+  async receive(topic: string, payload: Uint8Array): Promise<void> {
     const parsed = parseMqttTopic(topic);
-    if (parsed?.kind !== 'command' || parsed.id === undefined) return;
-    const result = await obey(payload, outbox);
-    logger.info({ id: parsed.id, result }, 'uplink: command');
-    this.#pump.kick();
-    const answered = connection.publish(mqttTopic(device, 'result', parsed.id), encodeMessage(result));
-    await answered.catch(() => undefined);
-    // The birth of this connection speaks of another epoch.
-    if ('epoch' in result) connection.cut('a new epoch begins');
+    if (parsed?.kind === 'config') await this.options.desired?.receive(payload);
+    if (parsed?.kind === 'command' && parsed.id !== undefined) await this.#command(parsed.id, payload);
   }
 
   /** Tells the gateway that this session ends, and closes. Each step takes at most half of the time. */
@@ -104,6 +108,23 @@ export class Link {
     over.abort();
     connection.cut();
     await connection.closed;
+  }
+
+  /** Answers one command on the topic of its id. */
+  async #command(id: string, payload: Uint8Array): Promise<void> {
+    const { device, commands, connection, logger } = this.options;
+    const result = await commands.obey(id, payload);
+    logger.info({ id, result }, 'uplink: command');
+    this.#pump.kick();
+    const answered = connection.publish(mqttTopic(device, 'result', id), encodeMessage(result));
+    await answered.catch(() => undefined);
+    // The birth of this connection speaks of another epoch.
+    if (result.ok && result.epoch !== undefined) connection.cut('a new epoch begins');
+  }
+
+  #reportConfig(outcome: ConfigOutcome): Promise<void> {
+    const { session, clock } = this.options;
+    return this.#state({ type: 'config', session, ...outcome, timeUs: clock.nowUs() });
   }
 
   /** One birth for each catalogue that a pack in the outbox may name; the current one last. */

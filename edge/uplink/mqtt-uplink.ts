@@ -9,11 +9,22 @@ import { observe } from '#core/runtime/metrics.js';
 import { retryDelays } from '#core/runtime/retry.js';
 import type { DeviceCatalogue } from '../device-catalogue.js';
 import type { Outbox } from '../outbox/outbox.js';
+import { CommandJournal } from './command-journal.js';
+import { Commands } from './commands.js';
 import { Connection } from './connection.js';
-import { encodeMessage, Link } from './link.js';
+import { encodeMessage, Link, type RemoteConfig } from './link.js';
 import { reachHost } from './liveness.js';
 
-export interface MqttUplinkOptions {
+/** What may be another while the uplink runs. */
+export interface UplinkRates {
+  /** Packs on the wire at once, at most; half of it for a backlog. */
+  readonly inFlight?: number;
+  readonly heartbeatMs?: number;
+  readonly backlogPacksPerSecond?: number;
+  readonly keepaliveSeconds?: number;
+}
+
+export interface MqttUplinkOptions extends UplinkRates {
   readonly device: DeviceId;
   readonly url: string;
   /** Default `<site>/<device>`. */
@@ -32,11 +43,10 @@ export interface MqttUplinkOptions {
   readonly random: () => number;
   readonly logger: Logger;
   readonly registry?: Registry;
-  /** Packs on the wire at once, at most; half of it for a backlog. */
-  readonly inFlight?: number;
-  readonly heartbeatMs?: number;
-  readonly backlogPacksPerSecond?: number;
-  readonly keepaliveSeconds?: number;
+  /** Default: those of the outbox, forgotten with the process. */
+  readonly commands?: Commands;
+  /** Default: nothing is configured from afar. */
+  readonly desired?: RemoteConfig;
   /** How long the gateway may say nothing while PUBACKs are due, as long as it can be reached. */
   readonly maxSilenceMs?: number;
   readonly connectTimeoutMs?: number;
@@ -51,6 +61,8 @@ export interface UplinkStatus {
   readonly inFlight: number;
   readonly lastAckUs: number | undefined;
   readonly connections: number;
+  /** Births and packs that the gateway acknowledged. */
+  readonly acknowledged: number;
 }
 
 const defaults = {
@@ -67,13 +79,16 @@ const defaults = {
 const goodAfterMs = 10_000;
 /** Steps of waiting for the outbox to run dry when it stops. */
 const dryStepMs = 10;
+/** For the farewell of a connection that another takes the place of. */
+const goodbyeMs = 2000;
 
 /**
  * Carries packs from the outbox to the gateway over MQTT, QoS 1, for as long as it runs. On every connection the birth
  * goes first, then alerts, live packs and the backlog; a heartbeat tells the last number, so that a lost tail is visible.
  */
 export class MqttUplink implements Part {
-  readonly #options: MqttUplinkOptions & typeof defaults;
+  readonly #commands: Commands;
+  #options: MqttUplinkOptions & typeof defaults;
   #stopping = new AbortController();
   #running: Promise<void> | undefined;
   /** From the CONNACK on; `#connected` from the birth on. */
@@ -82,8 +97,10 @@ export class MqttUplink implements Part {
   #lastError: string | undefined;
   #lastAckUs: number | undefined;
   #connections = 0;
+  #acknowledged = 0;
 
   constructor(options: MqttUplinkOptions) {
+    this.#commands = options.commands ?? new Commands({ ...options, journal: new CommandJournal() });
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
     this.#options = { ...defaults, ...(given as unknown as MqttUplinkOptions & typeof defaults) };
     if (options.registry) this.#observe(options.registry);
@@ -110,6 +127,14 @@ export class MqttUplink implements Part {
     this.#running = undefined;
   }
 
+  /** Other rates from now on, over a new connection: packs on their way are sent again. */
+  async configure(rates: Required<UplinkRates>): Promise<void> {
+    const before: UplinkRates = this.#options;
+    const isSame = (Object.keys(rates) as (keyof UplinkRates)[]).every((name) => before[name] === rates[name]);
+    this.#options = { ...this.#options, ...rates } as MqttUplinkOptions & typeof defaults;
+    if (!isSame) await this.#link?.goodbye(goodbyeMs);
+  }
+
   status(): UplinkStatus {
     return {
       connected: this.#connected,
@@ -117,6 +142,7 @@ export class MqttUplink implements Part {
       inFlight: this.#link?.inFlight ?? 0,
       lastAckUs: this.#lastAckUs,
       connections: this.#connections,
+      acknowledged: this.#acknowledged,
     };
   }
 
@@ -162,7 +188,7 @@ export class MqttUplink implements Part {
       keepaliveSeconds: options.keepaliveSeconds,
       connectTimeoutMs: options.connectTimeoutMs,
       will: { topic: mqttTopic(device, 'state'), payload: encodeMessage({ type: 'offline', session }) },
-      onMessage: (topic, payload) => void this.#link?.command(topic, payload),
+      onMessage: (topic, payload) => void this.#link?.receive(topic, payload),
       nowMs: () => clock.monotonicMs(),
       signal,
     });
@@ -175,14 +201,20 @@ export class MqttUplink implements Part {
       ...this.#options,
       connection,
       session,
+      commands: this.#commands,
+      desired: this.#options.desired,
       liveness: { clock, keepaliveSeconds, maxSilenceMs, reach },
-      onAcknowledged: () => (this.#lastAckUs = clock.nowUs()),
+      onAcknowledged: (packs) => {
+        this.#lastAckUs = clock.nowUs();
+        this.#acknowledged += packs;
+      },
     });
   }
 
   #noteConnected(): void {
     this.#connected = true;
     this.#connections += 1;
+    this.#acknowledged += 1;
     this.#lastError = undefined;
     this.#options.logger.info({ connections: this.#connections }, 'uplink: connected');
   }

@@ -26,6 +26,7 @@ it('needs no more than who the device is', () => {
     pack: { delayMs: 20, maxReadings: 500, coding: 'zlib', maxWaitingPoints: 50_000 },
     sensors: [{ driver: 'host', root: '/', mounts: ['/'], channels: ['*'], intervalMs: 5000, timeoutMs: 10_000 }],
     channels: {},
+    config: { probationMs: 120_000 },
   });
 });
 
