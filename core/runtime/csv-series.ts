@@ -1,5 +1,4 @@
 import { createReadStream } from 'node:fs';
-import { parse } from 'csv-parse';
 import { FatalError, messageOf } from './errors.js';
 import { parseTimeUs } from './parse-time.js';
 
@@ -26,6 +25,8 @@ export async function* csvSeries(
   path: string,
   columns: CsvColumns = { time: 'timestamp', value: 'value' },
 ): AsyncGenerator<CsvRow> {
+  // Loaded when a file is read: an agent without one has better uses for the memory.
+  const { parse } = await import('csv-parse');
   const parser = createReadStream(path)
     .on('error', (error) => parser.destroy(error))
     .pipe(
