@@ -6,7 +6,8 @@ import { setMaxListeners } from 'node:events';
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Alert } from '#core/contract/alert.js';
 import type { SensorDescription } from '#core/contract/catalogue.js';
-import type { Reading } from '#core/contract/reading.js';
+import type { Point, Reading } from '#core/contract/reading.js';
+import { isUptimeStamp } from '#core/contract/uptime-stamps.js';
 import { FatalError, RejectedError } from '#core/runtime/errors.js';
 import type { Part } from '#core/runtime/lifecycle.js';
 import { observe, StageMeter, type StageSnapshot } from '#core/runtime/metrics.js';
@@ -86,6 +87,7 @@ export class Agent implements Part {
     this.setup = options;
     this.samplers = this.createSamplers();
     exportJitter(registry, () => this.samplers);
+    options.timeline?.onStep((byUs, becameKnown) => this.follow(byUs, becameKnown));
     const help = 'Points in memory that the outbox has not taken';
     observe(registry, 'fieldline_edge_waiting_points', help, () => this.outgoing.waitingPoints);
   }
@@ -168,16 +170,37 @@ export class Agent implements Part {
   }
 
   private take(readings: readonly Reading[]): void {
-    const { buffer } = this.outgoing;
+    const { timeline } = this.options;
+    const boot = timeline?.unsyncedBoot;
     const alerts: Alert[] = [];
     this.meter.in(readings.length);
-    for (const reading of readings) {
+    for (const given of readings) {
+      const timeUs = timeline ? timeline.stamp(given.timeUs) : given.timeUs;
+      const reading = timeUs === given.timeUs ? given : { ...given, timeUs };
+      const unsynced = boot !== undefined && isUptimeStamp(timeUs);
+      const buffer = this.outgoing.bufferFor(unsynced ? boot : undefined);
       const channel = this.channels.get(reading.sensor)?.channel;
-      const refused = channel ? channel.take(reading, buffer.points, alerts) : 'unknown-channel';
+      const refused = channel ? channel.take(reading, buffer.points, alerts, unsynced) : 'unknown-channel';
       if (refused) this.meter.drop(refused, 1);
       else buffer.grown();
     }
-    if (alerts.length > 0) this.outgoing.writeAlerts(alerts);
+    if (alerts.length > 0) this.tell(alerts, boot);
+  }
+
+  private tell(alerts: readonly Alert[], boot: string | undefined): void {
+    if (boot === undefined) return this.outgoing.writeAlerts(alerts);
+    // A sensor may have a clock of its own.
+    const timeless = alerts.filter(({ timeUs }) => isUptimeStamp(timeUs));
+    this.outgoing.writeAlerts(timeless, boot);
+    this.outgoing.writeAlerts(alerts.filter((alert) => !timeless.includes(alert)));
+  }
+
+  /** The clock was set: what is open ends in the time before, and what has been going on goes on in the new one. */
+  private follow(byUs: number, becameKnown: boolean): void {
+    this.flushWindows(Infinity);
+    this.outgoing.bufferFor(undefined);
+    for (const { channel } of this.channels.values()) channel.pipeline.shift(byUs);
+    if (becameKnown) for (const stamps of this.stamps.values()) stamps.resolve(byUs);
   }
 
   private async watch(signal: AbortSignal): Promise<void> {
@@ -234,10 +257,15 @@ export class Agent implements Part {
   }
 
   private flushWindows(nowUs: number): void {
-    const { buffer } = this.outgoing;
+    const ended: Point[] = [];
     for (const { channel } of this.channels.values()) {
-      channel.pipeline.flush(nowUs, buffer.points);
+      channel.pipeline.flush(nowUs, ended);
       this.countDropped(channel);
+    }
+    if (ended.length === 0) return;
+    const buffer = this.outgoing.bufferFor(undefined);
+    for (const point of ended) {
+      buffer.points.push(point);
       buffer.grown();
     }
   }

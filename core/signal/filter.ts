@@ -9,11 +9,15 @@ export interface Filter {
   push(reading: Reading): readonly Reading[];
   /** Reason to number of readings left out since the last call. */
   takeDropped(): ReadonlyMap<string, number>;
+  /** The clock was set by so many microseconds: times that it remembers move along, for no less or more time has passed. */
+  shift?(byUs: number): void;
 }
 
 /** Watches one series and tells when its state changes. It never changes a reading. */
 export interface Detector {
   push(reading: Reading): Alert | undefined;
+  /** As of a filter. */
+  shift?(byUs: number): void;
 }
 
 /** The last step of one series: readings become points of a form. */

@@ -2,6 +2,7 @@ import type { Alert } from '../contract/alert.js';
 import type { Point, Reading } from '../contract/reading.js';
 import type { AnomalyContext } from './anomaly-context.js';
 import type { Detector, Filter, Reducer } from './filter.js';
+import { pointOf } from './reducers/pass-through.js';
 
 export interface PipelineOptions {
   readonly filters?: readonly Filter[];
@@ -31,6 +32,21 @@ export class Pipeline {
     this.pass(reading, 0, points, alerts);
   }
 
+  /** The same without the reducer: what is stamped with no known time cannot be aligned with UTC, and goes out as it is. */
+  pushUnreduced(reading: Reading, points: Point[], alerts: Alert[]): void {
+    const passed: Reading[] = [];
+    this.filter(reading, 0, passed);
+    for (const one of passed) {
+      this.detect(one, alerts);
+      points.push(pointOf(one, 'raw'));
+    }
+  }
+
+  /** The clock was set by so many microseconds. What the reducer has open must have been flushed. */
+  shift(byUs: number): void {
+    for (const step of [...this.filters, ...this.detectors]) step.shift?.(byUs);
+  }
+
   /** Appends the windows that ended by `nowUs`; Infinity ends them all. */
   flush(nowUs: number, points: Point[]): void {
     for (const point of this.reducer.flush(nowUs)) points.push(point);
@@ -52,7 +68,14 @@ export class Pipeline {
     for (const passed of filter.push(reading)) this.pass(passed, step + 1, points, alerts);
   }
 
-  private finish(reading: Reading, points: Point[], alerts: Alert[]): void {
+  private filter(reading: Reading, step: number, passed: Reading[]): void {
+    const filter = this.filters[step];
+    if (!filter) passed.push(reading);
+    else for (const one of filter.push(reading)) this.filter(one, step + 1, passed);
+  }
+
+  /** Whether it is an anomaly. */
+  private detect(reading: Reading, alerts: Alert[]): boolean {
     let isAnomaly = reading.quality === 'spike';
     for (const detector of this.detectors) {
       const alert = detector.push(reading);
@@ -60,6 +83,11 @@ export class Pipeline {
       alerts.push(alert);
       if (alert.state === 'raised') isAnomaly = true;
     }
+    return isAnomaly;
+  }
+
+  private finish(reading: Reading, points: Point[], alerts: Alert[]): void {
+    const isAnomaly = this.detect(reading, alerts);
     const before = points.length;
     for (const point of this.reducer.push(reading)) points.push(point);
     this.context?.push(reading, isAnomaly, points, before);

@@ -3,6 +3,8 @@ import type { Clock } from '#core/runtime/clock.js';
 
 /** A longer sleep is cut, so that a step of the wall clock moves the next tick within this time. */
 const maxSleepMs = 10_000;
+/** A tick that is later, or earlier, belongs to a clock that was set, or to a machine that slept. */
+const maxAwayUs = 60e6;
 
 /**
  * Calls `onTick` at every multiple of `intervalMs` since the Unix epoch until `signal` aborts: ticks do not drift, and
@@ -26,7 +28,9 @@ export async function alignedTicks(
       continue;
     }
     await clock.sleep(waitMs, signal);
-    if (!signal.aborted) onTick(dueUs);
+    if (signal.aborted) return;
+    if (Math.abs(clock.nowUs() - dueUs) > maxAwayUs) dueUs = NaN;
+    else onTick(dueUs);
   }
 }
 

@@ -21,15 +21,17 @@ export class Channel {
     private readonly stamps = new UniqueStamps(),
   ) {}
 
-  /** Appends what the reading becomes; or says why it was refused. */
-  take(reading: Reading, points: Point[], alerts: Alert[]): RefusalReason | undefined {
+  /** Appends what the reading becomes; or says why it was refused. `unsynced`: its stamp is the uptime of a boot. */
+  take(reading: Reading, points: Point[], alerts: Alert[], unsynced = false): RefusalReason | undefined {
     const { value, timeUs, quality } = reading;
     if (typeof value === 'number' && !Number.isFinite(value)) return 'not-finite';
     if (typeof value === 'string' && value.length > maxTextLength) return 'text-too-long';
     if (!Number.isSafeInteger(timeUs) || timeUs < minTimeUs || timeUs >= maxTimeUs) return 'bad-time';
     if (quality !== 'bad') this.useful += 1;
     const stampUs = this.stamps.take(timeUs);
-    this.pipeline.push(stampUs === timeUs ? reading : { ...reading, timeUs: stampUs }, points, alerts);
+    const stamped = stampUs === timeUs ? reading : { ...reading, timeUs: stampUs };
+    if (unsynced) this.pipeline.pushUnreduced(stamped, points, alerts);
+    else this.pipeline.push(stamped, points, alerts);
     return undefined;
   }
 }

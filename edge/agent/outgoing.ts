@@ -7,6 +7,7 @@ import type { Logger } from '#core/runtime/logger.js';
 import type { StageMeter } from '#core/runtime/metrics.js';
 import { readingsOf } from '#core/signal/pipeline.js';
 import type { DeviceCatalogue } from '../device-catalogue.js';
+import type { Timeline } from '../clock/timeline.js';
 import type { Lane, Outbox } from '../outbox/outbox.js';
 import { LaneWriter, type WaitingEntry } from './lane-writer.js';
 import { PackBuffer } from './pack-buffer.js';
@@ -31,6 +32,8 @@ export interface OutgoingOptions extends PackOptions {
   readonly outbox: Outbox;
   readonly catalogue: DeviceCatalogue;
   readonly clock: Clock;
+  /** Whether and since when the clock knows the time. Default it always does. */
+  readonly timeline?: Timeline;
   /** Yields [0, 1): spreads retries. */
   readonly random: () => number;
   readonly logger: Logger;
@@ -42,6 +45,8 @@ const defaultMaxWaitingPoints = 50_000;
 export class Outgoing {
   private packs: PackOptions;
   private open: PackBuffer;
+  /** The boot that the stamps of the open pack count from. */
+  private boot: string | undefined;
   private readonly lanes: Record<Lane, LaneWriter>;
 
   constructor(
@@ -66,6 +71,15 @@ export class Outgoing {
     return this.open;
   }
 
+  /** For points whose stamps count from a boot, or none: a pack never holds both. */
+  bufferFor(boot: string | undefined): PackBuffer {
+    if (boot !== this.boot) {
+      this.open.cut();
+      this.boot = boot;
+    }
+    return this.open;
+  }
+
   /** Cuts the open pack, and makes the next ones in another way. */
   configure(packs: PackOptions): void {
     this.open.cut();
@@ -85,11 +99,12 @@ export class Outgoing {
     return this.lanes.data.lastFailure ?? this.lanes.alert.lastFailure;
   }
 
-  writeAlerts(alerts: readonly Alert[]): void {
+  writeAlerts(alerts: readonly Alert[], bboot?: string): void {
     const { site, device } = this.options.device;
     for (let from = 0; from < alerts.length; from += maxAlerts) {
       const some = alerts.slice(from, from + maxAlerts);
-      const encode = (seq: number, epoch: string) => encodeAlertPack({ site, device, epoch, seq, alerts: some });
+      const head = { site, device, ...(bboot !== undefined && { bboot }) };
+      const encode = (seq: number, epoch: string) => encodeAlertPack({ ...head, epoch, seq, alerts: some });
       this.lanes.alert.put({ lane: 'alert', readings: 0, points: some.length, encode });
     }
   }
@@ -110,9 +125,13 @@ export class Outgoing {
     const { device, catalogue } = this.options;
     const { coding = 'zlib' } = this.packs;
     const { hash, units } = catalogue.use();
-    const head = { site: device.site, device: device.device, catalogue: hash, points };
+    const { boot } = this;
+    const head = { site: device.site, device: device.device, catalogue: hash, points, ...(boot && { boot }) };
     const readings = points.reduce((total, point) => total + readingsOf(point), 0);
-    const encode = (seq: number, epoch: string) => encodePack({ ...head, epoch, seq }, units, coding);
+    const encode = (seq: number, epoch: string) => {
+      if (boot !== undefined) this.options.timeline?.noteUnsynced(seq);
+      return encodePack({ ...head, epoch, seq }, units, coding);
+    };
     this.lanes.data.put({ lane: 'data', readings, points: points.length, encode });
   }
 }

@@ -1,3 +1,5 @@
+import { isUptimeStamp } from '#core/contract/uptime-stamps.js';
+
 const remembered = 16;
 
 /**
@@ -24,6 +26,15 @@ export class UniqueStamps {
     }
     this.note(stampUs);
     return stampUs;
+  }
+
+  /** The time has become known: the stamps of a boot are meant so much later from now on. */
+  resolve(byUs: number): void {
+    if (!isUptimeStamp(this.latestUs)) return;
+    this.latestUs += byUs;
+    this.runFromUs += byUs;
+    this.runToUs += byUs;
+    for (let i = 0; i < remembered; i += 1) this.recent[i]! += byUs;
   }
 
   private note(stampUs: number): void {

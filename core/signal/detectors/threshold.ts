@@ -46,6 +46,10 @@ export class Threshold implements Detector {
     return undefined;
   }
 
+  shift(byUs: number): void {
+    if (this.beyondSinceUs !== undefined) this.beyondSinceUs += byUs;
+  }
+
   private believes({ quality }: Reading): boolean {
     if (quality === 'spike') return this.options.countSpikes === true;
     return quality === 'good' || quality === 'uncertain';

@@ -51,6 +51,11 @@ export class RateOfChange implements Filter {
     return this.run >= this.believeAfter ? this.believe(reading, value) : [marked(reading, this.mark)];
   }
 
+  shift(byUs: number): void {
+    this.believedUs += byUs;
+    this.doubtedUs += byUs;
+  }
+
   takeDropped(): ReadonlyMap<string, number> {
     return nothingDropped;
   }

@@ -47,6 +47,10 @@ export class Stuck implements Filter {
     return [isStuck ? marked(reading, 'stuck') : reading];
   }
 
+  shift(byUs: number): void {
+    this.sinceUs += byUs;
+  }
+
   takeDropped(): ReadonlyMap<string, number> {
     return nothingDropped;
   }
