@@ -13,7 +13,7 @@ export interface SerialLine {
   /** All that the program has sent since the line was plugged in. */
   readonly heard: () => string;
   /** Called with what the program sends, as a device that answers would be. Undefined: nobody answers. */
-  answer: ((request: string) => string | Buffer | undefined) | undefined;
+  answer: ((request: string, bytes: Buffer) => string | Buffer | undefined) | undefined;
   /** Sends to the program; resolves when the bytes are on the line. */
   send(data: string | Buffer): Promise<void>;
   /** SIGKILL: both ends are gone, as when the cable is pulled. */
@@ -49,7 +49,7 @@ export async function startSerialLine(): Promise<SerialLine> {
         readyWithinMs: 20_000,
         ready: async () => (await readlink(path)) !== '' && (await readlink(farPath)) !== '',
       });
-      far = await FarEnd.open(farPath, (request) => line.answer?.(request));
+      far = await FarEnd.open(farPath, (request, bytes) => line.answer?.(request, bytes));
     },
     unplug: async () => {
       await far?.close();
@@ -74,18 +74,21 @@ class FarEnd {
 
   private constructor(
     private readonly port: SerialPort,
-    answer: (request: string) => string | Buffer | undefined,
+    answer: (request: string, bytes: Buffer) => string | Buffer | undefined,
   ) {
     port.on('data', (chunk: Buffer) => {
       this.heard += chunk.toString();
-      const reply = answer(chunk.toString());
+      const reply = answer(chunk.toString(), chunk);
       if (reply !== undefined) port.write(reply);
     });
     // The line may go at any time; the test did it.
     port.on('error', () => undefined);
   }
 
-  static async open(path: string, answer: (request: string) => string | Buffer | undefined): Promise<FarEnd> {
+  static async open(
+    path: string,
+    answer: (request: string, bytes: Buffer) => string | Buffer | undefined,
+  ): Promise<FarEnd> {
     const port = new SerialPort({ path, baudRate: 115_200, autoOpen: false });
     await settled((done) => port.open(done));
     return new FarEnd(port, answer);
