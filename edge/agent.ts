@@ -32,7 +32,7 @@ const replaceWaitMs = 1000;
 /** What is measured, and what becomes of it: may be another while the agent runs. */
 export interface AgentSetup extends PackOptions {
   readonly sensors: readonly ScheduledSensor[];
-  /** A fresh pipeline for one channel, called once for each. */
+  /** A fresh pipeline for one channel, as its driver describes it; called once for each. */
   readonly pipelineFor: (channel: string, description: SensorDescription, sensor: string) => Pipeline;
   /** The description that goes into the catalogue. Default the driver's own. */
   readonly describe?: (channel: string, description: SensorDescription, sensor: string) => SensorDescription;
@@ -155,16 +155,16 @@ export class Agent implements Part {
     const described = Object.entries(sampler.sensor.channels).map(([name, own]) => {
       const owner = this.channels.get(name)?.owner ?? sampler;
       if (owner !== sampler) throw new FatalError('bad-config', `${owner.name} already has a channel ${name}`);
-      return [name, describe(name, own, sampler.name)] as const;
+      return { name, own, catalogued: describe(name, own, sampler.name) };
     });
     // A pack must not hold readings of two catalogues.
     this.outgoing.buffer.cut();
-    catalogue.describe(Object.fromEntries(described));
-    for (const [name, description] of described) {
+    catalogue.describe(Object.fromEntries(described.map(({ name, catalogued }) => [name, catalogued])));
+    for (const { name, own } of described) {
       if (this.channels.has(name)) continue;
       const stamps = this.stamps.get(name) ?? new UniqueStamps();
       this.stamps.set(name, stamps);
-      const channel = new Channel(pipelineFor(name, description, sampler.name), stamps);
+      const channel = new Channel(pipelineFor(name, own, sampler.name), stamps);
       this.channels.set(name, { channel, owner: sampler });
     }
   }

@@ -11,7 +11,10 @@ export interface EdgeSensor extends ScheduledSensor {
 /** The sensors of a device, those configured and those handed in, and the way of their readings. */
 export function edgeSensors(config: SensorsConfig, extra: readonly EdgeSensor[], parts: DriverParts) {
   const sensors = [...config.sensors.map((entry) => configured(entry, parts)), ...extra];
-  const plan = new ProcessingPlan(config.channels);
+  const plan = new ProcessingPlan(config.channels, (channel, smallestStep, unit) => {
+    const message = 'the tolerance is below the smallest step of the readings: little is saved';
+    parts.logger.warn({ channel, smallestStep, unit }, message);
+  });
   const own = new Map(sensors.map(({ name, processing }) => [name, processing]));
   return {
     sensors,

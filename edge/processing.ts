@@ -4,11 +4,9 @@ import { nameSchema } from '#core/contract/names.js';
 import { durationSchema } from '#core/runtime/durations.js';
 import { Threshold } from '#core/signal/detectors/threshold.js';
 import { Pipeline } from '#core/signal/pipeline.js';
-import { PassThrough } from '#core/signal/reducers/pass-through.js';
-import { WindowReducer } from '#core/signal/reducers/window.js';
-import { isWindowWidth } from '#core/signal/window-parts.js';
-import { createFilter, filterSchema } from './filters/registry.js';
+import { createFilter, describeFiltered, filterSchema } from './filters/registry.js';
 import { globMatcher } from './glob.js';
+import { createContext, createReducer, describeReduced, reduceSchema } from './reduce.js';
 
 const alertSchema = z
   .strictObject({
@@ -27,12 +25,6 @@ const alertSchema = z
   .refine(({ above, below }) => (above === undefined) !== (below === undefined), 'needs either above or below');
 type AlertConfig = z.infer<typeof alertSchema>;
 
-const windowSchema = z.strictObject({
-  window: durationSchema
-    .refine((ms) => isWindowWidth(ms * 1000), 'must divide a minute, or be whole minutes that divide an hour')
-    .describe('Width of the UTC-aligned windows: mean, min, max, first, last, count'),
-});
-
 /** What happens to the readings of a channel on their way to the outbox; the keys of a sensor or of a glob. */
 export const processingShape = {
   filters: z
@@ -42,9 +34,9 @@ export const processingShape = {
       'Steps that mark, drop or replace readings, in their order. Default: the hampel filter, which marks spikes',
     ),
   reduce: z
-    .union([z.literal('none'), windowSchema])
+    .union([z.literal('none'), reduceSchema])
     .optional()
-    .describe('none: every reading travels; window: one point per window does. Default none'),
+    .describe('none: every reading travels; otherwise fewer points, which stand for all readings. Default none'),
   alerts: z.array(alertSchema).optional().describe('Thresholds that raise and clear alerts at once'),
   labels: z
     .record(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/), z.string().min(1).max(128))
@@ -69,30 +61,47 @@ export interface SensorProcessing {
 export class ProcessingPlan {
   private readonly defaults: readonly { matches: (channel: string) => boolean; processing: Processing }[];
 
-  constructor(defaults: z.infer<typeof channelDefaultsSchema>) {
+  /** `onFineTolerance` hears, once for a channel, that its tolerance is below the smallest step of its readings. */
+  constructor(
+    defaults: z.infer<typeof channelDefaultsSchema>,
+    private readonly onFineTolerance: (channel: string, smallestStep: number, unit: string) => void = () => undefined,
+  ) {
     this.defaults = Object.entries(defaults).map(([glob, processing]) => ({
       matches: globMatcher([glob]),
       processing,
     }));
   }
 
-  /** A fresh pipeline for one channel. */
+  /** A fresh pipeline for one channel, as its driver describes it. Throws FatalError `bad-config` if that does not suit. */
   pipeline(channel: string, description: SensorDescription, sensor: SensorProcessing = {}): Pipeline {
     const layers = this.layers(channel, sensor);
-    const filters = lastOf(layers, 'filters') ?? defaultFilters;
+    let behind = description;
+    const filters = (lastOf(layers, 'filters') ?? defaultFilters).map((config) => {
+      const filter = createFilter(config, behind);
+      behind = describeFiltered(config, behind);
+      return filter;
+    });
     const reduce = lastOf(layers, 'reduce') ?? 'none';
+    behind = describeReduced(reduce, behind);
+    const { unit } = behind;
+    const context = createContext(reduce);
     const alerts = layers.flatMap((layer) => layer.alerts ?? []).filter(({ sensor }) => globMatcher([sensor])(channel));
     return new Pipeline({
-      filters: filters.map((filter) => createFilter(filter, description)),
-      detectors: byRule(alerts).map((alert) => createThreshold(alert, description.unit)),
-      reducer: reduce === 'none' ? new PassThrough() : new WindowReducer(reduce.window * 1000),
+      filters,
+      detectors: byRule(alerts).map((alert) => createThreshold(alert, unit)),
+      reducer: createReducer(reduce, behind, (smallestStep) => this.onFineTolerance(channel, smallestStep, unit)),
+      ...(context && { context }),
     });
   }
 
-  /** The description with the labels of the configuration over the driver's. */
+  /** What the catalogue says: unit and interpolation as they leave the pipeline, the configuration's labels over the driver's. */
   labelled(channel: string, description: SensorDescription, sensor: SensorProcessing = {}): SensorDescription {
-    const labels = this.layers(channel, sensor).map((layer) => layer.labels ?? {});
-    return { ...description, labels: Object.assign({ ...description.labels }, ...labels) as Record<string, string> };
+    const layers = this.layers(channel, sensor);
+    const filters = lastOf(layers, 'filters') ?? defaultFilters;
+    const filtered = filters.reduce((behind, config) => describeFiltered(config, behind), description);
+    const reduced = describeReduced(lastOf(layers, 'reduce') ?? 'none', filtered);
+    const labels = layers.map((layer) => layer.labels ?? {});
+    return { ...reduced, labels: Object.assign({ ...description.labels }, ...labels) as Record<string, string> };
   }
 
   private layers(channel: string, { driver = {}, own = {} }: SensorProcessing): Processing[] {

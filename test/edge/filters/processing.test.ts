@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Alert } from '../../../core/contract/alert.js';
 import type { Point } from '../../../core/contract/reading.js';
@@ -100,9 +101,11 @@ describe('the processing of a channel', () => {
 });
 
 describe('filters of the configuration', () => {
-  it.each(Object.keys(filterKinds))('%s can be built from its name alone', (filter) => {
+  it.each(Object.entries(filterKinds))('%s can be built from its example', (filter, { example }) => {
     const [reading] = readings([20]);
-    expect(createFilter(filterSchema.parse({ filter }), temperature).push(reading!)).toEqual([reading]);
+    const config = filterSchema.parse(parse(example));
+    expect(config.filter).toBe(filter);
+    expect(createFilter(config, temperature).push(reading!)).toHaveLength(1);
   });
 
   it('know the usual noise of a unit, and leave it alone', () => {
