@@ -205,8 +205,12 @@ export class DesiredConfig implements Part {
       reason: reason.slice(0, longestReason),
     } as const;
     await this.#keepAnyway({ ...this.#state, trial: null, outcome: settled });
-    const { config, activate } = this.#lastHealthy(healthy);
-    await this.#activate(config, activate);
+    try {
+      const { config, activate } = this.#lastHealthy(healthy);
+      await this.#activate(config, activate);
+    } catch (error) {
+      this.options.logger.error({ error: messageOf(error) }, 'config: the way back failed; start the program anew');
+    }
     this.#tell(settled);
   }
 

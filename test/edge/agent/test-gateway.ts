@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { Aedes } from 'aedes';
 import { onTestFinished } from 'vitest';
+import type { DeviceCommandResult } from '../../../core/contract/device-commands.js';
 import { deviceStateSchema, type DeviceState } from '../../../core/contract/device-events.js';
 import { parseMqttTopic } from '../../../core/contract/mqtt-topics.js';
 import { decodePack, type DecodedPack } from '../../../core/contract/pack.js';
@@ -10,6 +11,8 @@ import { decodePack, type DecodedPack } from '../../../core/contract/pack.js';
 export class TestGateway {
   readonly packs: DecodedPack[] = [];
   readonly states: DeviceState[] = [];
+  /** Command id and what the device answered. */
+  readonly results: [id: string, result: DeviceCommandResult][] = [];
   private readonly sockets = new Set<Socket>();
   private open: { broker: Aedes; server: Server } | undefined;
 
@@ -54,9 +57,19 @@ export class TestGateway {
     await new Promise<void>((resolve) => open.broker.close(resolve));
   }
 
+  /** Says something to the device, as the gateway does. */
+  async say(topic: string, payload: Uint8Array, retain: boolean): Promise<void> {
+    const packet = { cmd: 'publish', topic, payload: Buffer.from(payload), qos: 1, retain, dup: false } as const;
+    await new Promise<void>((resolve, reject) =>
+      this.open!.broker.publish(packet, (error) => (error ? reject(error) : resolve())),
+    );
+  }
+
   private note(topic: string, payload: Buffer): void {
     const parsed = parseMqttTopic(topic);
     if (parsed?.kind === 'data') this.packs.push(decodePack(payload, parsed));
+    if (parsed?.kind === 'result')
+      this.results.push([parsed.id!, JSON.parse(payload.toString()) as DeviceCommandResult]);
     if (parsed?.kind === 'state') this.states.push(deviceStateSchema.parse(JSON.parse(payload.toString())));
   }
 }
