@@ -1,12 +1,18 @@
 import type { EventEmitter } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import ModbusClient from 'modbus-serial';
+import type ModbusClient from 'modbus-serial';
 import { messageOf, RetryableError } from '#core/runtime/errors.js';
 import { ModbusException, type ModbusLink, type ModbusRequest, type OpenModbusLink } from './link.js';
 import { tables } from './register-map.js';
 
-// The package is CommonJS: its class is the default of the default.
 type Client = InstanceType<typeof ModbusClient.default>;
+
+/** Loaded when it is needed: it brings the native code of serialport along. */
+async function newClient(): Promise<Client> {
+  // The package is CommonJS: its class is the default of the default.
+  const { default: module } = await import('modbus-serial');
+  return new module.default();
+}
 
 export interface TcpLinkOptions {
   readonly host: string;
@@ -27,8 +33,8 @@ export interface RtuLinkOptions {
 
 export function tcpLink(options: TcpLinkOptions): OpenModbusLink {
   return async () => {
+    const client = await newClient();
     const socket = await connected(options);
-    const client = new ModbusClient.default();
     const link = new ClientLink(client, options.requestTimeoutMs, () => {
       socket.destroy();
       return Promise.resolve();
@@ -44,7 +50,7 @@ export function tcpLink(options: TcpLinkOptions): OpenModbusLink {
 
 export function rtuLink({ path, requestTimeoutMs, ...line }: RtuLinkOptions): OpenModbusLink {
   return async () => {
-    const client = new ModbusClient.default();
+    const client = await newClient();
     try {
       await client.connectRTUBuffered(path, line);
     } catch (cause) {
