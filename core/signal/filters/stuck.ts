@@ -54,4 +54,8 @@ export class Stuck implements Filter {
   takeDropped(): ReadonlyMap<string, number> {
     return nothingDropped;
   }
+
+  shift(byUs: number): void {
+    this.sinceUs += byUs;
+  }
 }

@@ -9,7 +9,7 @@ import { Range } from '../../../core/signal/filters/range.js';
 import { RateOfChange } from '../../../core/signal/filters/rate-of-change.js';
 import { Stuck } from '../../../core/signal/filters/stuck.js';
 import { foreignUnits, unitConversion, type AnyUnit } from '../../../core/signal/filters/unit-scales.js';
-import { arbitrarySeries, readings } from './series.js';
+import { arbitrarySeries, readings, startUs } from './series.js';
 
 const second = 1_000_000;
 
@@ -199,6 +199,19 @@ function attempt<T>(action: () => T): T | undefined {
     return undefined;
   }
 }
+
+it('a clock that is set neither makes a value stuck nor allows a faster change', () => {
+  const filters = [new Stuck({ afterUs: 10 * second }), new RateOfChange({ maxPerSecond: 1 })];
+  for (const filter of filters) {
+    const before = run(filter, readings([5, 5, 5]));
+    filter.shift(3600 * second);
+    const after = run(filter, readings([5, 5, 90], second, startUs + 3603 * second));
+    expect([...before, ...after].map(({ quality }) => quality)).toEqual([
+      ...Array<string>(5).fill('good'),
+      filter instanceof Stuck ? 'good' : 'uncertain',
+    ]);
+  }
+});
 
 it('for any series each filter lets a reading pass or counts it, in order, with its stamp', () => {
   const filters = [
