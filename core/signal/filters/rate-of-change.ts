@@ -60,11 +60,6 @@ export class RateOfChange implements Filter {
     return nothingDropped;
   }
 
-  shift(byUs: number): void {
-    this.believedUs += byUs;
-    this.doubtedUs += byUs;
-  }
-
   private isWithin(change: number, inUs: number): boolean {
     return Math.abs(change) <= this.maxPerUs * inUs;
   }

@@ -54,8 +54,4 @@ export class Stuck implements Filter {
   takeDropped(): ReadonlyMap<string, number> {
     return nothingDropped;
   }
-
-  shift(byUs: number): void {
-    this.sinceUs += byUs;
-  }
 }
