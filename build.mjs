@@ -1,7 +1,7 @@
 // Transpiles every TypeScript source to dist/ (Node 20 strips no types) and bundles the console for browsers.
 // esbuild does the whole tree in well under a second, so there is no incremental state to go stale.
 import { build } from 'esbuild';
-import { cp, mkdir, readdir, rm } from 'node:fs/promises';
+import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,6 +15,12 @@ async function sources(folder) {
   return entries
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.d.ts'))
     .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** When this was built; a reproducible build says it itself. */
+function builtMs() {
+  const epoch = Number(process.env.SOURCE_DATE_EPOCH);
+  return epoch > 0 ? epoch * 1000 : Date.now();
 }
 
 const all = (await Promise.all(rooms.map((room) => sources(join(root, room))))).flat();
@@ -31,6 +37,8 @@ await build({
   sourcesContent: false,
   logLevel: 'warning',
 });
+// No time before it is believed: a board without a clock of its own starts in 1970.
+await writeFile(join(outdir, 'build.json'), JSON.stringify({ builtMs: builtMs() }));
 // A compiled file whose source is gone would still run: remove it.
 const wanted = new Set(server.map((file) => join(outdir, relative(root, file).replace(/\.ts$/, '.js'))));
 for (const room of rooms) {

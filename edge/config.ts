@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { nameSchema } from '#core/contract/names.js';
 import { durationBetween } from '#core/runtime/durations.js';
+import { clockConfigSchema } from './clock/config.js';
 import { channelDefaultsSchema, processingShape } from './processing.js';
 import { sensorDrivers } from './sensors/registry.js';
 import { taggedUnion, type Tagged } from './tagged-union.js';
@@ -22,6 +23,11 @@ const gatewaySchema = z.strictObject({
     .default('mqtt://127.0.0.1:1883')
     .describe('Address of the gateway; mqtts:// for TLS'),
   password: z.string().min(1).optional().describe('Token of the device; better in a file or in the environment'),
+  caFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('PEM file of the authority to trust, and no other; for mqtts://. Default: those of the system'),
   passwordFile: z.string().min(1).optional().describe('File that holds the token and nothing else'),
 });
 
@@ -90,6 +96,7 @@ export const edgeConfigSchema = z.strictObject({
   device: nameSchema.describe('Name of the device, unique within its site'),
   gateway: gatewaySchema.prefault({}).describe('Where readings go'),
   uplink: uplinkSchema.prefault({}).describe('How they go there'),
+  clock: clockConfigSchema.prefault({}).describe('What is believed of the time'),
   outbox: outboxSchema.prefault({}).describe('What keeps readings until the gateway has them'),
   pack: packSchema.prefault({}).describe('How readings are gathered for the way'),
   sensors: z

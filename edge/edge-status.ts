@@ -1,6 +1,7 @@
 import { RetryableError } from '#core/runtime/errors.js';
 import type { StageMeter, StageSnapshot } from '#core/runtime/metrics.js';
 import type { Agent, AgentStatus } from './agent.js';
+import type { ClockStatus, DeviceClock } from './clock/device-clock.js';
 import type { ConfigOutcome } from './desired-config/config-state.js';
 import type { Outbox, OutboxStatus } from './outbox/outbox.js';
 import type { MqttUplink, UplinkStatus } from './uplink/mqtt-uplink.js';
@@ -10,6 +11,7 @@ export interface EdgeStatus {
   /** Nothing pending while the outbox is not open. */
   readonly outbox: OutboxStatus;
   readonly uplink: UplinkStatus;
+  readonly clock: ClockStatus;
   /** What became of the config from afar; undefined if none ever was in force. */
   readonly config: ConfigOutcome | undefined;
   /** The conservation counters of agent and outbox. */
@@ -24,12 +26,14 @@ export function edgeStatus(
   outbox: Outbox & { readonly meter: StageMeter },
   uplink: MqttUplink,
   desired: { readonly outcome: ConfigOutcome | undefined },
+  clock: DeviceClock,
 ): EdgeStatus {
   const { sensors, waitingPoints, outboxFailure, ...stage } = agent.status();
   return {
     agent: { ...stage, sensors, waitingPoints, outboxFailure },
     outbox: statusIfOpen(outbox),
     uplink: uplink.status(),
+    clock: clock.status(),
     config: desired.outcome,
     stages: [stage, outbox.meter.snapshot()],
   };

@@ -14,10 +14,12 @@ import { openDesiredConfig } from './desired-config/open.js';
 import { DeviceCatalogue } from './device-catalogue.js';
 import { edgeSensors, type EdgeSensor } from './edge-sensors.js';
 import { edgeStatus, type EdgeStatus } from './edge-status.js';
+import { holdingOutbox } from './clock/holding-outbox.js';
+import { openClock, type MachineParts } from './clock/open.js';
 import { LevelOutbox } from './outbox/level-outbox.js';
 import { PackThinner } from './outbox/pack-thinner.js';
 import { randomFraction, type RandomBytes } from './outbox/random-bytes.js';
-import { packOptions, wireOptions } from './part-options.js';
+import { mayTellTime, packOptions, wireOptions } from './part-options.js';
 import { openCommands } from './uplink/open-commands.js';
 import { MqttUplink } from './uplink/mqtt-uplink.js';
 
@@ -35,6 +37,8 @@ export interface EdgeDependencies {
   readonly random?: RandomBytes;
   /** What the device says it runs. */
   readonly version?: string;
+  /** What stands in the place of the machine that tells boots and clocks. */
+  readonly machine?: MachineParts;
 }
 
 export interface Edge extends Part {
@@ -44,27 +48,42 @@ export interface Edge extends Part {
 
 /** One device. Throws FatalError `bad-config` if its password file cannot be read. */
 export function createEdge(config: EdgeConfig, dependencies: EdgeDependencies): Edge {
-  const { extraSensors = [], random = randomBytes, version = 'unknown', clock, registry } = dependencies;
+  const { extraSensors = [], random = randomBytes, version = 'unknown', registry, machine } = dependencies;
   const device = { site: config.site, device: config.device };
   const logger = dependencies.logger.child({ device: deviceKey(device) });
+  const folder = config.outbox.directory;
+  const system = { clock: dependencies.clock, logger, registry };
+  const clock = openClock(folder, config.clock, { ...system, ...machine, outbox: () => outbox });
   const seams = { clock, logger, registry };
   const shared = { ...seams, device, random: () => randomFraction(random) };
-  const folder = config.outbox.directory;
   const catalogue = new DeviceCatalogue(device, new CatalogueFile(join(folder, 'catalogues.json'), logger));
   const catalogueHash = () => catalogue.use().hash;
-  const thinner = new PackThinner({ device, catalogueHash, coding: config.pack.coding });
-  const outbox = new LevelOutbox({ ...config.outbox, ...seams, directory: join(folder, 'packs'), random, thinner });
+  const resolve = clock.resolved.bind(clock);
+  const thinner = new PackThinner({ device, catalogueHash, coding: config.pack.coding, resolve });
+  const outbox: LevelOutbox = new LevelOutbox({
+    ...config.outbox,
+    ...seams,
+    directory: join(folder, 'packs'),
+    random,
+    thinner,
+  });
   const sensors = edgeSensors(config, extraSensors, seams);
-  const agent = new Agent({ ...shared, ...packOptions(config), ...sensors, outbox, catalogue });
+  const agent = new Agent({ ...shared, ...packOptions(config), ...sensors, outbox, catalogue, timeline: clock });
   const desired = openDesiredConfig(config, { ...seams, device, agent, uplink: () => uplink, extraSensors });
-  const status = () => edgeStatus(agent, outbox, uplink, desired);
-  const commands = openCommands(folder, { clock, logger, outbox, agent, status });
-  const uplink = new MqttUplink({ ...shared, ...wireOptions(config), version, outbox, catalogue, commands, desired });
+  const status = () => edgeStatus(agent, outbox, uplink, desired, clock);
+  const isClockKnown = () => clock.unsyncedBoot === undefined;
+  const held = holdingOutbox(outbox, clock);
+  const commands = openCommands(folder, { clock, logger, outbox: held, agent, status, isClockKnown });
+  const uplink = new MqttUplink({
+    ...{ ...shared, ...wireOptions(config), version, catalogue, commands, desired },
+    outbox: held,
+    exchange: { clock, mayAsk: mayTellTime(config) },
+  });
   return {
     device,
     // The uplink comes last, for its birth names the sensors, and stops after the agent, whose last packs it sends.
-    start: () => startAll([catalogue, outbox, desired, agent, uplink]),
-    stop: (deadlineMs) => stopAll([outbox, uplink, agent, desired], deadlineMs),
+    start: () => startAll([catalogue, outbox, clock, desired, agent, uplink]),
+    stop: (deadlineMs) => stopAll([outbox, clock, uplink, agent, desired], deadlineMs),
     status,
   };
 }

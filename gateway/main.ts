@@ -13,6 +13,7 @@ import { MqttBroker } from './broker/mqtt-broker.js';
 import type { GatewayConfig } from './config.js';
 import { Intake } from './intake/intake.js';
 import { Relay } from './relay/relay.js';
+import { TimeAnswers } from './relay/time-answers.js';
 
 export { loadSecret } from './broker/secret-file.js';
 export { gatewayConfigSchema, type GatewayConfig } from './config.js';
@@ -43,7 +44,11 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const { log, clock, logger, registry, secret, random = Math.random } = dependencies;
   const relay = new Relay({ log, clock, random, logger, registry });
   const { maxPayloadBytes } = config.limits;
-  const next = relay.submit.bind(relay);
+  const answers = new TimeAnswers({ clock, logger, publishCommand: (...command) => broker.publishCommand(...command) });
+  const next: typeof relay.submit = (message, decoded) => {
+    answers.take(message, decoded);
+    relay.submit(message, decoded);
+  };
   const intake = new Intake({ clock, logger, maxPayloadBytes, next });
   const broker = new MqttBroker({
     ...config.mqtt,

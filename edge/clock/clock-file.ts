@@ -64,6 +64,13 @@ export class ClockFile {
         closeSync(fd);
       }
       renameSync(`${this.path}.new`, this.path);
+      // The name is safe only once its folder is.
+      const folder = openSync(dirname(this.path), 'r');
+      try {
+        fsyncSync(folder);
+      } finally {
+        closeSync(folder);
+      }
       return true;
     } catch (error) {
       this.logger.error({ path: this.path, error: messageOf(error) }, 'clock: cannot be remembered; trying again');

@@ -16,6 +16,11 @@ export interface PackThinnerOptions {
   /** Width of the windows that readings are merged into: divides a minute, or whole minutes that divide an hour. */
   readonly windowUs?: number;
   readonly coding?: TransferCoding;
+  /**
+   * A pack with its true times, undefined as long as they are not known: then it cannot be thinned, for windows are
+   * aligned with UTC. Default: never known.
+   */
+  readonly resolve?: (pack: DecodedPack) => DecodedPack | undefined;
 }
 
 /** Thins SenML packs: the readings of several become windows of one. */
@@ -30,7 +35,7 @@ export class PackThinner implements Thinner {
 
   /** Undefined for packs of several catalogues, for what is no pack of ours, and where there is nothing to merge. */
   thin(entries: readonly Entry[], replaces: readonly SequenceRange[], seq: number, epoch: string) {
-    const packs = decodeAll(entries);
+    const packs = decodeAll(entries, this.options.resolve);
     if (!packs) return undefined;
     const points = packs.flatMap((pack) => pack.points);
     const thinned = thinPoints(points, this.#windowUs);
@@ -67,10 +72,11 @@ export class PackThinner implements Thinner {
   }
 }
 
-function decodeAll(entries: readonly Entry[]): DecodedPack[] | undefined {
+function decodeAll(entries: readonly Entry[], resolve: PackThinnerOptions['resolve']): DecodedPack[] | undefined {
   const packs: DecodedPack[] = [];
   for (const { lane, payload } of entries) {
-    const pack = lane === 'data' ? decode(payload) : undefined;
+    const decoded = lane === 'data' ? decode(payload) : undefined;
+    const pack = decoded?.boot === undefined ? decoded : resolve?.(decoded);
     if (!pack || pack.dropped || pack.catalogue !== (packs[0] ?? pack).catalogue) return undefined;
     packs.push(pack);
   }

@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
-import { mqttTopic } from '#core/contract/mqtt-topics.js';
+import type { DeviceState } from '#core/contract/device-events.js';
+import { mqttTopic, parseMqttTopic } from '#core/contract/mqtt-topics.js';
 import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { messageOf } from '#core/runtime/errors.js';
@@ -12,6 +13,7 @@ import type { Outbox } from '../outbox/outbox.js';
 import { CommandJournal } from './command-journal.js';
 import { Commands } from './commands.js';
 import { Connection } from './connection.js';
+import { ClockExchange, type ClockExchangeOptions } from './clock-exchange.js';
 import { encodeMessage, Link, type RemoteConfig } from './link.js';
 import { reachHost } from './liveness.js';
 
@@ -45,6 +47,8 @@ export interface MqttUplinkOptions extends UplinkRates {
   readonly registry?: Registry;
   /** Default: those of the outbox, forgotten with the process. */
   readonly commands?: Commands;
+  /** Default: nothing is said of clocks. */
+  readonly exchange?: Pick<ClockExchangeOptions, 'clock' | 'mayAsk'>;
   /** Default: nothing is configured from afar. */
   readonly desired?: RemoteConfig;
   /** How long the gateway may say nothing while PUBACKs are due, as long as it can be reached. */
@@ -93,6 +97,7 @@ export class MqttUplink implements Part {
   #running: Promise<void> | undefined;
   /** From the CONNACK on; `#connected` from the birth on. */
   #link: Link | undefined;
+  #exchange: ClockExchange | undefined;
   #connected = false;
   #lastError: string | undefined;
   #lastAckUs: number | undefined;
@@ -166,12 +171,18 @@ export class MqttUplink implements Part {
   async #connectOnce(stopping: AbortSignal): Promise<string> {
     const session = this.#newSession();
     const connection = await this.#open(session, stopping);
+    const ended = new AbortController();
     try {
       if (stopping.aborted) return 'stopped';
       this.#link = this.#openLink(connection, session);
-      return await this.#link.run(() => this.#noteConnected());
+      const exchange = (this.#exchange = this.#openExchange(connection, session));
+      return await this.#link.run(() => {
+        this.#noteConnected();
+        void exchange?.run(ended.signal);
+      });
     } finally {
-      this.#link = undefined;
+      ended.abort();
+      this.#link = this.#exchange = undefined;
       this.#connected = false;
       connection.cut();
     }
@@ -188,10 +199,19 @@ export class MqttUplink implements Part {
       keepaliveSeconds: options.keepaliveSeconds,
       connectTimeoutMs: options.connectTimeoutMs,
       will: { topic: mqttTopic(device, 'state'), payload: encodeMessage({ type: 'offline', session }) },
-      onMessage: (topic, payload) => void this.#link?.receive(topic, payload),
+      onMessage: (topic, payload) => {
+        if (!this.#exchange?.take(parseMqttTopic(topic)?.id, payload)) void this.#link?.receive(topic, payload);
+      },
       nowMs: () => clock.monotonicMs(),
       signal,
     });
+  }
+
+  #openExchange(connection: Connection, session: string): ClockExchange | undefined {
+    const { exchange, device, logger } = this.#options;
+    const topic = mqttTopic(device, 'state');
+    const send = (state: DeviceState) => connection.publish(topic, encodeMessage(state));
+    return exchange && new ClockExchange({ ...exchange, session, send, logger });
   }
 
   #openLink(connection: Connection, session: string): Link {

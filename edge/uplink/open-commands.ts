@@ -14,6 +14,7 @@ export interface CommandParts {
   readonly outbox: Outbox;
   readonly agent: Agent;
   readonly status: () => EdgeStatus;
+  readonly isClockKnown: () => boolean;
 }
 
 /** Of more sensors the answer would be too long to keep. */
@@ -26,8 +27,14 @@ export function openCommands(folder: string, { agent, status, logger, ...seams }
   return new Commands({ ...seams, logger, journal, restartSensor, status: () => brief(status()) });
 }
 
-function brief({ agent, outbox, uplink, config }: EdgeStatus): Record<string, unknown> {
+function brief({ agent, outbox, uplink, clock, config }: EdgeStatus): Record<string, unknown> {
   const { sensors, ...rest } = agent;
   const told = sensors.slice(0, maxSensors);
-  return { agent: { ...rest, sensors: told, otherSensors: sensors.length - told.length }, outbox, uplink, config };
+  return {
+    agent: { ...rest, sensors: told, otherSensors: sensors.length - told.length },
+    outbox,
+    uplink,
+    clock,
+    config,
+  };
 }

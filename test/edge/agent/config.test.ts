@@ -22,10 +22,21 @@ it('needs no more than who the device is', () => {
     device: 'press-07',
     gateway: { url: 'mqtt://127.0.0.1:1883' },
     uplink: { heartbeatMs: 10_000, keepaliveMs: 30_000, backlogPacksPerSecond: 500, maxInFlight: 16 },
-    outbox: { directory: 'data/outbox', maxBytes: 512 * 1024 ** 2, reserveBytes: 16 * 1024 ** 2 },
+    outbox: {
+      directory: 'data/outbox',
+      maxBytes: 512 * 1024 ** 2,
+      reserveBytes: 16 * 1024 ** 2,
+      enduranceBytes: 10e12,
+    },
     pack: { delayMs: 20, maxReadings: 500, coding: 'zlib', maxWaitingPoints: 50_000 },
     sensors: [{ driver: 'host', root: '/', mounts: ['/'], channels: ['*'], intervalMs: 5000, timeoutMs: 10_000 }],
     channels: {},
+    clock: {
+      trust: 'auto',
+      syncMarkers: ['/run/systemd/timesync/synchronized', '/var/lib/chrony/chrony.drift', '/var/lib/chrony/drift'],
+      holdMs: 900_000,
+      gateway: 'verified',
+    },
     config: { probationMs: 120_000 },
   });
 });
