@@ -18,7 +18,7 @@ import { LatencyWindow, type LatencySummary } from './latency.js';
 import type { Parking } from './parking.js';
 import { Releases } from './releases.js';
 import { catalogueWait, clockWait, isClockWait } from './sort-record.js';
-import { SteadyTail } from './steady-tail.js';
+import { SteadyTail } from '#core/log/steady-tail.js';
 import { StoreWriter } from './store-writer.js';
 
 /** The consumer group whose offsets say what is stored. */

@@ -17,7 +17,7 @@ import { CatalogueBook } from '../ingest/catalogue-book.js';
 import { readDeviceEvent, type DeviceEvent } from '../ingest/device-event.js';
 import { ClockBook, inTrueTime } from '../ingest/clock-book.js';
 import { isUnsynced, screenPack } from '../ingest/screen.js';
-import { SteadyTail } from '../ingest/steady-tail.js';
+import { SteadyTail } from '#core/log/steady-tail.js';
 import { FleetDevice, type FleetSeries } from './fleet-device.js';
 import { RateMeter } from './rate-meter.js';
 

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { SteadyTail } from '../../../cloud/ingest/steady-tail.js';
+import { SteadyTail } from '../../../core/log/steady-tail.js';
 import type { LogBatch } from '../../../core/log/log.js';
 import { systemClock } from '../../../core/runtime/clock.js';
 import { silentLogger } from '../../../core/runtime/logger.js';

@@ -1,9 +1,9 @@
-import type { EventLog, LogBatch, Tail } from '#core/log/log.js';
-import type { Clock } from '#core/runtime/clock.js';
-import { messageOf, RetryableError } from '#core/runtime/errors.js';
-import type { Part } from '#core/runtime/lifecycle.js';
-import type { Logger } from '#core/runtime/logger.js';
-import { retryDelays } from '#core/runtime/retry.js';
+import type { EventLog, LogBatch, Tail } from './log.js';
+import type { Clock } from '../runtime/clock.js';
+import { messageOf, RetryableError } from '../runtime/errors.js';
+import type { Part } from '../runtime/lifecycle.js';
+import type { Logger } from '../runtime/logger.js';
+import { retryDelays } from '../runtime/retry.js';
 
 export interface SteadyTailOptions {
   readonly log: EventLog;
