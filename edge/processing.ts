@@ -2,8 +2,10 @@ import { z } from 'zod';
 import type { SensorDescription } from '#core/contract/catalogue.js';
 import { nameSchema } from '#core/contract/names.js';
 import { durationSchema } from '#core/runtime/durations.js';
+import type { Anomaly } from '#core/signal/detectors/anomaly.js';
 import { Threshold } from '#core/signal/detectors/threshold.js';
 import { Pipeline } from '#core/signal/pipeline.js';
+import { anomalySchema, createAnomaly } from './anomaly.js';
 import { createFilter, describeFiltered, filterSchema } from './filters/registry.js';
 import { globMatcher } from './glob.js';
 import { createContext, createReducer, describeReduced, reduceSchema } from './reduce.js';
@@ -38,6 +40,10 @@ export const processingShape = {
     .optional()
     .describe('none: every reading travels; otherwise fewer points, which stand for all readings. Default none'),
   alerts: z.array(alertSchema).optional().describe('Thresholds that raise and clear alerts at once'),
+  anomaly: z
+    .union([z.literal('none'), anomalySchema])
+    .optional()
+    .describe('Alerts when the sensor behaves as it never did before; {} for the usual settings. Default none'),
   labels: z
     .record(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/), z.string().min(1).max(128))
     .optional()
@@ -88,7 +94,7 @@ export class ProcessingPlan {
     const alerts = layers.flatMap((layer) => layer.alerts ?? []).filter(({ sensor }) => globMatcher([sensor])(channel));
     return new Pipeline({
       filters,
-      detectors: byRule(alerts).map((alert) => createThreshold(alert, unit)),
+      detectors: [...byRule(alerts).map((alert) => createThreshold(alert, unit)), ...anomalyOf(layers, unit)],
       reducer: createReducer(reduce, behind, (smallestStep) => this.onFineTolerance(channel, smallestStep, unit)),
       ...(context && { context }),
     });
@@ -110,7 +116,15 @@ export class ProcessingPlan {
   }
 }
 
-function lastOf<Key extends 'filters' | 'reduce'>(layers: readonly Processing[], key: Key): Processing[Key] {
+function anomalyOf(layers: readonly Processing[], unit: string): Anomaly[] {
+  const config = lastOf(layers, 'anomaly') ?? 'none';
+  return config === 'none' ? [] : [createAnomaly(config, unit)];
+}
+
+function lastOf<Key extends 'filters' | 'reduce' | 'anomaly'>(
+  layers: readonly Processing[],
+  key: Key,
+): Processing[Key] {
   return layers.findLast((layer) => layer[key] !== undefined)?.[key];
 }
 
