@@ -1,6 +1,7 @@
 import type { Processing } from '../processing.js';
 import type { DriverParts, SensorDriver } from './driver.js';
 import { hostDriver } from './host/driver.js';
+import { linuxDriver } from './linux/driver.js';
 import { modbusRtuDriver, modbusTcpDriver } from './modbus/driver.js';
 import type { Sensor } from './sensor.js';
 import { serialDriver } from './serial/driver.js';
@@ -10,6 +11,7 @@ export type { DriverParts } from './driver.js';
 /** The drivers by the names that the configuration knows. */
 export const sensorDrivers = {
   host: hostDriver,
+  linux: linuxDriver,
   'modbus-rtu': modbusRtuDriver,
   'modbus-tcp': modbusTcpDriver,
   serial: serialDriver,

@@ -14,7 +14,10 @@ interface Chip {
 }
 
 /** The chips that monitor the hardware: temperatures, fans, voltages, currents, powers, humidities. */
-export const openHwmon: OpenHostSource = async (host) => {
+export const openHwmon: OpenHostSource = async (host) => inputSource(host, await hwmonInputs(host));
+
+/** The inputs of all chips; their addresses are such as `pwmfan/fan1`. */
+export async function hwmonInputs(host: HostTree): Promise<Input[]> {
   const chips = await findChips(host);
   const inputs: Input[] = [];
   const taken = new Set<string>();
@@ -23,15 +26,16 @@ export const openHwmon: OpenHostSource = async (host) => {
     const prefix = alone ? chip.name : `${chip.name}-${chip.device}`;
     inputs.push(...(await chipInputs(host, chip, prefix, taken)));
   }
-  return inputSource(host, inputs);
-};
+  return inputs;
+}
 
 async function findChips(host: HostTree): Promise<Chip[]> {
   const folders = await host.list('sys/class/hwmon');
   const chips = await Promise.all(folders.map((folder) => findChip(host, `sys/class/hwmon/${folder}`)));
-  // The kernel shows each thermal zone as a chip again, with _ for -.
-  const zones = new Set((await thermalZones(host)).map(({ type }) => type.replaceAll('-', '_')));
-  return chips.filter((chip) => chip !== undefined).filter(({ name }) => !zones.has(name));
+  // The kernel shows each thermal zone as a chip again, with _ for -; and each thermometer of a 1-Wire bus, where reading
+  // takes a second and is for those who have asked for it.
+  const others = new Set((await thermalZones(host)).map(({ type }) => type.replaceAll('-', '_'))).add('w1_slave_temp');
+  return chips.filter((chip) => chip !== undefined).filter(({ name }) => !others.has(name));
 }
 
 async function findChip(host: HostTree, folder: string): Promise<Chip | undefined> {
@@ -51,6 +55,7 @@ async function chipInputs(host: HostTree, chip: Chip, prefix: string, taken: Set
     const faultFile = files.includes(`${kind}${number}_fault`) ? `${chip.folder}/${kind}${number}_fault` : undefined;
     inputs.push({
       name: freeName(prefix, label, `${kind}${number}`, taken),
+      address: `${prefix}/${kind}${number}`,
       kind: inputKinds[kind as keyof typeof inputKinds],
       file: `${chip.folder}/${file}`,
       labels: { chip: chip.name, ...(label !== '' && { label }) },

@@ -26,6 +26,8 @@ export const inputKinds = {
 /** One file of /sys that is one channel. */
 export interface Input {
   readonly name: string;
+  /** Chip or zone, and which of its files: the same whatever its label says. */
+  readonly address: string;
   readonly kind: InputKind;
   /** The path below the root. */
   readonly file: string;
@@ -44,7 +46,8 @@ export function inputSource(host: HostTree, inputs: readonly Input[]): HostSourc
   };
 }
 
-async function readInput(host: HostTree, { name, kind, file, faultFile }: Input): Promise<Reading[]> {
+/** No reading if the file holds no number. Rejects if it cannot be read. */
+export async function readInput(host: HostTree, { name, kind, file, faultFile }: Input): Promise<Reading[]> {
   const raw = await host.number(file);
   const timeUs = host.clock.nowUs();
   if (!Number.isFinite(raw)) return [];

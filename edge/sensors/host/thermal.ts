@@ -1,4 +1,4 @@
-import { inputKinds, inputSource } from './input.js';
+import { inputKinds, inputSource, type Input } from './input.js';
 import { channelName, type HostTree, type OpenHostSource } from './source.js';
 
 interface ThermalZone {
@@ -7,17 +7,20 @@ interface ThermalZone {
 }
 
 /** The temperatures by which the kernel throttles the processor. */
-export const openThermal: OpenHostSource = async (host) => {
+export const openThermal: OpenHostSource = async (host) => inputSource(host, await thermalInputs(host));
+
+/** The inputs of all zones; their addresses are their types, such as `cpu-thermal`. */
+export async function thermalInputs(host: HostTree): Promise<Input[]> {
   const zones = await thermalZones(host);
   const names = new Set<string>();
-  const inputs = zones.map(({ type, folder }) => {
-    const named = channelName('thermal', type);
-    const name = names.has(named) ? channelName('thermal', `${type}-${/\d+$/.exec(folder)?.[0] ?? ''}`) : named;
+  return zones.map(({ type, folder }) => {
+    const isTaken = names.has(channelName('thermal', type));
+    const address = isTaken ? `${type}-${/\d+$/.exec(folder)?.[0] ?? ''}` : type;
+    const name = channelName('thermal', address);
     names.add(name);
-    return { name, kind: inputKinds.temp, file: `${folder}/temp`, labels: { zone: type } };
+    return { name, address, kind: inputKinds.temp, file: `${folder}/temp`, labels: { zone: type } };
   });
-  return inputSource(host, inputs);
-};
+}
 
 export async function thermalZones(host: HostTree): Promise<ThermalZone[]> {
   const folders = (await host.list('sys/class/thermal')).filter((name) => name.startsWith('thermal_zone'));
