@@ -4,7 +4,9 @@ import './thread-pool.js';
 import { Command } from 'commander';
 import { addConfig } from './commands/config.js';
 import { addDevice } from './commands/device.js';
+import { addEdgeDetect } from './commands/edge-detect.js';
 import { addEdgeDocs } from './commands/edge-docs.js';
+import { addEdgeReduce } from './commands/edge-reduce.js';
 import { addParts } from './commands/parts.js';
 import { addReport } from './commands/report.js';
 import { addSimulate } from './commands/simulate.js';
@@ -27,7 +29,18 @@ const program = new Command('fieldline')
   .showHelpAfterError('(add --help for the words that are known)')
   .addHelpText('after', examples)
   .exitOverride();
-for (const add of [addUp, addParts, addEdgeDocs, addSimulate, addReport, addDevice, addConfig]) add(program);
+for (const add of [
+  addUp,
+  addParts,
+  addEdgeReduce,
+  addEdgeDocs,
+  addEdgeDetect,
+  addSimulate,
+  addReport,
+  addDevice,
+  addConfig,
+])
+  add(program);
 for (const command of allCommands(program)) command.exitOverride();
 
 try {
