@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { nameSchema } from '#core/contract/names.js';
 import { durationSchema } from '#core/runtime/durations.js';
-import { Anomaly } from '#core/signal/detectors/anomaly.js';
+import { Anomaly, defaultThreshold } from '#core/signal/detectors/anomaly.js';
 
 /** Watches for what a sensor never did before; it needs no limits, but readings to learn from. */
 export const anomalySchema = z.strictObject({
@@ -9,7 +9,7 @@ export const anomalySchema = z.strictObject({
     .number()
     .gt(0)
     .lt(1)
-    .default(0.6)
+    .default(defaultThreshold)
     .describe('The score from which a reading is an anomaly; a higher one means fewer alerts'),
   warmup: z.int().min(50).max(1_000_000).default(750).describe('Values that are learned from before the first alert'),
   everyMs: durationSchema

@@ -3,10 +3,13 @@ import { numericValue, type Reading } from '../../contract/reading.js';
 import type { Detector } from '../filter.js';
 import { NoveltyDetector } from './novelty.js';
 
+/** Above what scores best in the benchmark, for a false alert costs a person more than it costs there. */
+export const defaultThreshold = 0.6;
+
 export interface AnomalyOptions {
   readonly rule: string;
   readonly severity: Alert['severity'];
-  /** The score, above 0 and below 1, from which a reading is an anomaly. Default 0.6. */
+  /** The score, above 0 and below 1, from which a reading is an anomaly. Default `defaultThreshold`. */
   readonly threshold?: number;
   /** Values that are learned from before the first alert. Default 750. */
   readonly warmup?: number;
@@ -35,7 +38,7 @@ export class Anomaly implements Detector {
   private count = 0;
 
   constructor(private readonly options: AnomalyOptions) {
-    const { threshold = 0.6, warmup = 750, spanUs = 0 } = options;
+    const { threshold = defaultThreshold, warmup = 750, spanUs = 0 } = options;
     if (!(threshold > 0 && threshold < 1)) throw new RangeError(`an anomaly threshold of ${threshold}`);
     this.novelty = new NoveltyDetector({ warmup });
     this.threshold = threshold;
