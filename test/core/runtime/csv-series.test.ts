@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { csvSeries, type CsvRow } from '../../../core/runtime/csv-series.js';
+import { csvSeries, csvTable, type CsvRow } from '../../../core/runtime/csv-series.js';
 import { parseTimeUs } from '../../../core/runtime/parse-time.js';
 import { tempDir } from '../../support/temp-dir.js';
 
@@ -55,4 +55,30 @@ test('what is wrong is named with its file and line', async () => {
   await expect(rowsOf('time,value\n2024-01-15,1\n')).rejects.toThrow(/no column timestamp; there are time, value/);
   await expect(rowsOf('timestamp,value\n"2024-01-15,1\n')).rejects.toThrow(/in\.csv/);
   await expect(csvSeries('/nowhere.csv').next()).rejects.toThrow(/nowhere\.csv/);
+});
+
+test('of a wide file each wanted column is read, in the wanted order', async () => {
+  const path = join(await tempDir(), 'wide.csv');
+  await writeFile(path, 'at,a,b,c\n2024-01-15,1,2,3\n2024-01-16,,x,6\n');
+  const rows = [];
+  for await (const { values, line } of csvTable(path, 'at', ['c', 'b', 'a'])) rows.push([line, ...values]);
+  expect(rows).toEqual([
+    [2, 3, 2, 1],
+    [3, 6, NaN, undefined],
+  ]);
+});
+
+test.runIf(process.platform === 'linux')('a file that is not read to its end is closed', async () => {
+  const path = join(await tempDir(), 'long.csv');
+  await writeFile(path, `timestamp,value\n${'2024-01-15,1\n'.repeat(50_000)}`);
+  const rows = csvSeries(path);
+  await rows.next();
+  await rows.return(undefined);
+  const open = async () => {
+    const files = await Promise.all(
+      (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+    );
+    return files.includes(path);
+  };
+  await expect.poll(open).toBe(false);
 });
