@@ -66,11 +66,11 @@ export class Edges implements Part {
   private create(config: EdgeConfig, simulated?: SimulatedDevice): Edge {
     const { clock, logger, registry } = this.options;
     const { site, device } = config;
-    const extraSensors = simulated && [
-      { name: 'simulated', sensor: simulatedSensor(simulated, clock), intervalMs: this.options.config.simulator.every },
-    ];
+    const intervalMs = this.options.config.simulator.every;
+    const extraSensors = (own: Clock) =>
+      simulated ? [{ name: 'simulated', sensor: simulatedSensor(simulated, own), intervalMs }] : [];
     const seams = { clock, logger, registry: registry.child({ site, device }) };
-    return createEdge(config, { ...seams, version, ...(extraSensors && { extraSensors }) });
+    return createEdge(config, { ...seams, version, extraSensors });
   }
 
   /** This machine: as configured, but speaking to the gateway of this process. */

@@ -31,8 +31,8 @@ export interface EdgeDependencies {
   readonly logger: Logger;
   /** Of this device alone: the metrics have no device label of their own. */
   readonly registry: Registry;
-  /** Sensors beside the configured ones. */
-  readonly extraSensors?: readonly EdgeSensor[];
+  /** Sensors beside the configured ones; a function gets the clock that they must stamp by. */
+  readonly extraSensors?: readonly EdgeSensor[] | ((clock: Clock) => readonly EdgeSensor[]);
   /** Default `randomBytes` of node:crypto. */
   readonly random?: RandomBytes;
   /** What the device says it runs. */
@@ -48,7 +48,7 @@ export interface Edge extends Part {
 
 /** One device. Throws FatalError `bad-config` if its password file cannot be read. */
 export function createEdge(config: EdgeConfig, dependencies: EdgeDependencies): Edge {
-  const { extraSensors = [], random = randomBytes, version = 'unknown', registry, machine } = dependencies;
+  const { extraSensors: extra = [], random = randomBytes, version = 'unknown', registry, machine } = dependencies;
   const device = { site: config.site, device: config.device };
   const logger = dependencies.logger.child({ device: deviceKey(device) });
   const folder = config.outbox.directory;
@@ -67,6 +67,7 @@ export function createEdge(config: EdgeConfig, dependencies: EdgeDependencies): 
     random,
     thinner,
   });
+  const extraSensors = typeof extra === 'function' ? extra(clock) : extra;
   const sensors = edgeSensors(config, extraSensors, seams);
   const agent = new Agent({ ...shared, ...packOptions(config), ...sensors, outbox, catalogue, timeline: clock });
   const desired = openDesiredConfig(config, { ...seams, device, agent, uplink: () => uplink, extraSensors });

@@ -35,14 +35,11 @@ export class ClockExchange {
   async run(ended: AbortSignal): Promise<void> {
     const { clock, mayAsk } = this.options;
     const off = clock.onNews(() => void this.tell());
-    try {
-      await this.tell();
-      while (mayAsk && !ended.aborted) {
-        const isKnown = !clock.wantsTime || (await this.ask(ended));
-        await clock.sleep(isKnown ? renewMs : againMs, ended);
-      }
-    } finally {
-      off();
+    ended.addEventListener('abort', off);
+    void this.tell();
+    while (mayAsk && !ended.aborted) {
+      const isKnown = !clock.wantsTime || (await this.ask(ended));
+      await clock.sleep(isKnown ? renewMs : againMs, ended);
     }
   }
 
