@@ -58,6 +58,7 @@ export function createLine(config: FieldlineConfig, { data, secret, clock, logge
     latency: () => ingest.status().latencyMs,
     rollupsRemaining: () => ingest.rollupsRemaining(),
     notReady: () => ingest.notReady(),
+    door: gateway.door,
   });
   const httpUrl = () => `http://127.0.0.1:${serve.port()}`;
   const budget = createBudget(config, [log, store], seams);

@@ -26,6 +26,8 @@ Exit codes: 0 done, 1 the work or the check failed, 2 bad usage or configuration
 const program = new Command('fieldline')
   .description('Carries a reading from a sensor to a dashboard and a report, and proves that it arrived, once.')
   .version(version)
+  // `--version` behind a command is the command's own.
+  .enablePositionalOptions()
   .showHelpAfterError('(add --help for the words that are known)')
   .addHelpText('after', examples)
   .exitOverride();

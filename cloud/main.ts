@@ -58,7 +58,7 @@ export function createIngest(
 }
 
 export type ServeDependencies = CloudDependencies &
-  Pick<ApiServerOptions, 'stages' | 'latency' | 'rollupsRemaining' | 'notReady' | 'assetsDir'>;
+  Pick<ApiServerOptions, 'stages' | 'latency' | 'rollupsRemaining' | 'notReady' | 'assetsDir' | 'door'>;
 
 export interface ServeLine extends Part {
   /** Known after `start`. */

@@ -7,10 +7,14 @@ import type { Registry } from 'prom-client';
 import type { DeviceId } from '#core/contract/names.js';
 import type { EventLog } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
+import type { HttpDoor } from '#core/runtime/http-door.js';
 import { startAll, stopAll, type Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { MqttBroker } from './broker/mqtt-broker.js';
 import type { GatewayConfig } from './config.js';
+import { ConfigDoor } from './desired/config-door.js';
+import { DesiredConfigs } from './desired/desired-configs.js';
+import { DeviceEvents } from './desired/device-events.js';
 import { Intake } from './intake/intake.js';
 import { Relay } from './relay/relay.js';
 import { TimeAnswers } from './relay/time-answers.js';
@@ -37,6 +41,8 @@ export interface Gateway extends Part {
   status(): GatewayStatus;
   /** Sends a command, QoS 1, to a connected device. Throws RetryableError `unavailable` if it is not connected. */
   publishCommand(device: DeviceId, id: string, payload: Uint8Array): Promise<void>;
+  /** Where operators say what configs they desire, for an HTTP server of the process. */
+  readonly door: HttpDoor;
 }
 
 /** The gateway: takes what devices publish, and acknowledges it once the log has it. */
@@ -45,6 +51,8 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const relay = new Relay({ log, clock, random, logger, registry });
   const { maxPayloadBytes } = config.limits;
   const answers = new TimeAnswers({ clock, logger, publishCommand: (...command) => broker.publishCommand(...command) });
+  const configs = new DesiredConfigs({ logger, publish: (...config) => broker.publishConfig(...config) });
+  const events = new DeviceEvents({ log, clock, logger, listeners: [(event) => configs.learn(event)] });
   const next: typeof relay.submit = (message, decoded) => {
     answers.take(message, decoded);
     relay.submit(message, decoded);
@@ -59,12 +67,13 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     logger,
     registry,
   });
-  const parts = [relay, broker];
+  const parts = [events, relay, broker, configs];
   return {
     start: () => startAll(parts),
     stop: (deadlineMs) => stopAll(parts, deadlineMs),
     address: () => broker.address(),
     status: () => ({ ...broker.status(), ...relay.status(), logHealthy: log.healthy() }),
     publishCommand: (device, id, payload) => broker.publishCommand(device, id, payload),
+    door: new ConfigDoor({ log, configs, secret }),
   };
 }

@@ -1,7 +1,10 @@
 import { Argument, type Command } from 'commander';
+import { addRemoteConfig } from './config-remote.js';
 
 export function addConfig(program: Command): void {
-  const group = program.command('config').description('check a configuration file, or print what it may say');
+  const group = program
+    .command('config')
+    .description('check a configuration file, print what it may say, configure devices from afar');
   group
     .command('check')
     .description('name every fault of a file, with line and path; exit code 2 if there is one')
@@ -23,4 +26,5 @@ export function addConfig(program: Command): void {
       ]);
       process.stdout.write(configDocs(fieldlineConfigSchema));
     });
+  addRemoteConfig(group);
 }

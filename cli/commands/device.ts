@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { Argument, type Command } from 'commander';
-import { isName } from '#core/contract/names.js';
 import { deviceToken } from '#core/runtime/device-token.js';
 import { loadSecret } from '../../gateway/broker/secret-file.js';
-import { UsageError } from '../fail.js';
+import { deviceNamed } from './device-name.js';
 
 export function addDevice(program: Command): void {
   const group = program.command('device').description('devices and what they need to speak');
@@ -15,12 +14,10 @@ export function addDevice(program: Command): void {
     .option('--secret-file <file>', 'the device secret, if not in the data directory')
     .addHelpText('after', '\nExample:\n  fieldline device token plant1/press-07')
     .action(async (name: string, options: { data: string; secretFile?: string }) => {
-      const [site, device, rest] = name.split('/');
-      if (!isName(site) || !isName(device) || rest !== undefined)
-        throw new UsageError(`${name} is not <site>/<device>`);
+      const device = deviceNamed(name);
       const secret = await loadSecret(options.secretFile ?? join(options.data, 'secrets', 'device-secret'), {
         create: false,
       });
-      process.stdout.write(`${deviceToken(secret, { site, device })}\n`);
+      process.stdout.write(`${deviceToken(secret, device)}\n`);
     });
 }

@@ -11,5 +11,10 @@ export const gatewayLine: PartLine = async (seams) => {
   const log = openSharedLog(seams);
   const gateway = createGateway(config.gateway, { log, secret, clock, logger, registry });
   const notReady = () => (log.healthy() ? [] : ['The log takes nothing.']);
-  return [log, topicsOf(log), gateway, new OpsServer({ ...config.ops, registry, notReady, logger })];
+  return [
+    log,
+    topicsOf(log),
+    gateway,
+    new OpsServer({ ...config.ops, registry, notReady, logger, door: gateway.door }),
+  ];
 };

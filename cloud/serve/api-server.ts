@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import type { EventLog } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { FatalError, messageOf } from '#core/runtime/errors.js';
+import { knock, type HttpDoor } from '#core/runtime/http-door.js';
 import { httpClose, httpListen, isLoopbackHost } from '#core/runtime/http-listen.js';
 import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
@@ -47,6 +48,8 @@ export interface ApiServerOptions {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Requests of another part of the process, as of its gateway. */
+  readonly door?: HttpDoor;
   readonly maxLiveClients?: number;
   readonly maxLiveClientBytes?: number;
   readonly maxExports?: number;
@@ -117,7 +120,7 @@ export class ApiServer implements Part {
     });
     const server = createServer((incoming, outgoing) => {
       for (const [name, value] of Object.entries(securityHeaders)) outgoing.setHeader(name, value);
-      void listener(incoming, outgoing);
+      if (!knock(this.options.door, incoming, outgoing)) void listener(incoming, outgoing);
     });
     server.maxConnections = maxConnections;
     return server;

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { knock, type HttpDoor } from './http-door.js';
 import { httpClose, httpListen } from './http-listen.js';
 import { messageOf } from './errors.js';
 import type { Part } from './lifecycle.js';
@@ -11,6 +12,8 @@ export interface OpsServerOptions extends OpsSources {
   /** 0: any free port. */
   readonly port: number;
   readonly logger: Logger;
+  /** Requests of the process's own part. */
+  readonly door?: HttpDoor;
 }
 
 /** `/metrics`, `/healthz` and `/readyz` for a process that has no console. */
@@ -29,7 +32,9 @@ export class OpsServer implements Part {
   async start(): Promise<void> {
     if (this.server) return;
     const { host = '127.0.0.1', port } = this.options;
-    const server = createServer((request, response) => void this.answer(request, response));
+    const server = createServer((request, response) => {
+      if (!knock(this.options.door, request, response)) void this.answer(request, response);
+    });
     this.boundPort = await httpListen(server, { host, port }, 'The operations server', 'ops.port');
     this.server = server;
   }

@@ -163,11 +163,19 @@ export class MqttBroker implements Part {
     if (!this.aedes || !this.budget.find(device)?.connections.size) {
       throw new RetryableError('unavailable', `${deviceKey(device)} is not connected`);
     }
-    const topic = mqttTopic(device, 'command', id);
-    const packet = { cmd: 'publish', topic, payload: Buffer.from(payload), qos: 1, retain: false, dup: false } as const;
-    await new Promise<void>((resolve, reject) =>
-      this.aedes!.publish(packet, (error) => (error ? reject(error) : resolve())),
-    );
+    await this.publish(mqttTopic(device, 'command', id), payload, false);
+  }
+
+  /** Says the desired config to the device, now and whenever it connects; an empty payload takes it back. */
+  async publishConfig(device: DeviceId, payload: Uint8Array): Promise<void> {
+    await this.publish(mqttTopic(device, 'config'), payload, true);
+  }
+
+  private async publish(topic: string, payload: Uint8Array, retain: boolean): Promise<void> {
+    const { aedes } = this;
+    if (!aedes) throw new RetryableError('stopped', 'the MQTT broker is closed');
+    const packet = { cmd: 'publish', topic, payload: Buffer.from(payload), qos: 1, retain, dup: false } as const;
+    await new Promise<void>((resolve, reject) => aedes.publish(packet, (error) => (error ? reject(error) : resolve())));
   }
 
   private checkExposure(): void {

@@ -23,6 +23,8 @@ export interface GatewayOverrides {
   readonly mqtt?: object;
   readonly limits?: object;
   readonly logger?: Logger;
+  /** One that another gateway has, too. */
+  readonly log?: MemoryLog;
 }
 
 export interface TestGateway {
@@ -35,7 +37,7 @@ export interface TestGateway {
 
 /** A gateway on a free port over a log in memory; both end with the test. */
 export async function startGateway(overrides: GatewayOverrides = {}): Promise<TestGateway> {
-  const memory = new MemoryLog();
+  const memory = overrides.log ?? new MemoryLog();
   const log = new FaultyLog(memory);
   await log.ensureTopics(Object.values(logTopics));
   const registry = new Registry();

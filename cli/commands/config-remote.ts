@@ -1,0 +1,123 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Argument, type Command } from 'commander';
+import { durationMs, wholeNumber } from '../options.js';
+import { deviceNamed } from './device-name.js';
+
+/** What `config sign` and `config push` are told. */
+interface SignOptions {
+  key: string;
+  device: string;
+  version: number;
+  output?: string;
+}
+interface PushOptions {
+  http: string;
+  data: string;
+  secretFile?: string;
+  tokenFile?: string;
+  wait?: number;
+  force?: boolean;
+  json?: boolean;
+}
+
+/** The tools of configuration from afar; see docs/decisions/009-remote-config.md. */
+export function addRemoteConfig(group: Command): void {
+  addKeygen(group);
+  addSign(group);
+  addPush(group);
+  addToken(group);
+}
+
+function addKeygen(group: Command): void {
+  group
+    .command('keygen')
+    .description('make the pair of keys with which you configure devices from afar')
+    .addArgument(new Argument('<name>', 'writes <name>.key, which only you may read, and <name>.pub'))
+    .addHelpText('after', '\nExample:\n  fieldline config keygen owner')
+    .action(async (name: string) => {
+      const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+      // Neither is written over: the devices trust the old one.
+      await writeFile(`${name}.key`, privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600, flag: 'wx' });
+      await writeFile(`${name}.pub`, publicKey.export({ format: 'pem', type: 'spki' }), { flag: 'wx' });
+      const line = publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
+      process.stdout.write(
+        `Keep ${name}.key to yourself. On each device:\n\nedge:\n  config:\n    publicKey: ${line}\n`,
+      );
+    });
+}
+
+function addSign(group: Command): void {
+  group
+    .command('sign')
+    .description('check a config for one device, and sign it')
+    .addArgument(new Argument('<file>', 'YAML with any of: sensors, channels, pack, uplink, clock'))
+    .requiredOption('--key <file>', 'the private key of `fieldline config keygen`')
+    .requiredOption('--device <site/device>', 'the device that it is for')
+    .requiredOption('--version <n>', 'higher than that of any config before', wholeNumber(1, Number.MAX_SAFE_INTEGER))
+    .option('--output <file>', 'where the signed config goes (default: standard output)')
+    .addHelpText(
+      'after',
+      '\nExample:\n  fieldline config sign --key owner.key --device plant1/press-07 --version 7 press.yaml --output press.signed',
+    )
+    .action(async (file: string, options: SignOptions) => {
+      const { signFile } = await import('../remote-config.js');
+      const device = deviceNamed(options.device);
+      const message = await signFile(file, { keyFile: options.key, device, version: options.version });
+      if (options.output === undefined) process.stdout.write(`${Buffer.from(message).toString()}\n`);
+      else await writeFile(options.output, message);
+    });
+}
+
+function addPush(group: Command): void {
+  withToken(group.command('push'))
+    .description('make a signed config the desired one of its device')
+    .addArgument(new Argument('<file>', 'what `fieldline config sign` wrote'))
+    .option(
+      '--http <url>',
+      'address of fieldline up, or of the operations server of a gateway',
+      'http://127.0.0.1:8080',
+    )
+    .option('--wait <duration>', 'wait so long for what the device reports; exit code 1 if it refused it', durationMs)
+    .option('--force', 'even if a higher version is desired already')
+    .option('--json', 'print the answer as one JSON value')
+    .addHelpText('after', '\nExample:\n  fieldline config push press.signed --wait 30s')
+    .action(async (file: string, options: PushOptions) => {
+      const { pushConfig } = await import('../remote-config.js');
+      const { http, wait: waitMs, force = false } = options;
+      const { text, done, result } = await pushConfig(await readFile(file), {
+        http,
+        waitMs,
+        force,
+        token: await tokenOf(options),
+      });
+      process.stdout.write(`${options.json ? JSON.stringify(result) : text}\n`);
+      if (!done) process.exitCode = 1;
+    });
+}
+
+function addToken(group: Command): void {
+  withToken(group.command('token'))
+    .description('print the token with which `fieldline config push` may speak from another machine')
+    .addHelpText('after', '\nExample:\n  fieldline config token > operator.token')
+    .action(async (options: PushOptions) => {
+      process.stdout.write(`${await tokenOf(options)}\n`);
+    });
+}
+
+function withToken(command: Command): Command {
+  return command
+    .option('--data <dir>', 'data directory of the gateway on this machine', './data')
+    .option('--secret-file <file>', 'the device secret, if not in the data directory')
+    .option('--token-file <file>', 'file with the token, on a machine without the secret');
+}
+
+async function tokenOf({ data, secretFile, tokenFile }: PushOptions): Promise<string> {
+  if (tokenFile !== undefined) return (await readFile(tokenFile, 'utf8')).trim();
+  const [{ loadSecret }, { operatorToken }] = await Promise.all([
+    import('../../gateway/broker/secret-file.js'),
+    import('#core/runtime/operator-token.js'),
+  ]);
+  return operatorToken(await loadSecret(secretFile ?? join(data, 'secrets', 'device-secret'), { create: false }));
+}
