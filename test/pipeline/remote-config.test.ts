@@ -1,0 +1,78 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { freePorts } from '../servers/free-port.js';
+import { waitFor } from '../servers/wait-for.js';
+import { lastJson, runFieldline, startFieldline, writeConfig } from '../support/fieldline.js';
+import { tempDir } from '../support/temp-dir.js';
+
+it('a device is configured from afar by the command line, and a gateway that starts anew still knows it', async () => {
+  const folder = await tempDir();
+  const run = (...args: string[]) => runFieldline(['config', ...args], folder, 30_000);
+  expect((await run('keygen', 'owner')).code).toBe(0);
+  expect((await stat(join(folder, 'owner.key'))).mode & 0o077).toBe(0);
+  expect((await run('keygen', 'owner')).code).toBe(1);
+
+  const [httpPort, mqttPort] = (await freePorts(2)) as [number, number];
+  const file = writeConfig(folder, {
+    simulator: { enabled: false },
+    edge: { device: 'press', config: { publicKeyFile: join(folder, 'owner.pub'), probationMs: '2s' } },
+  });
+  const args = [
+    'up',
+    '--config',
+    file,
+    '--data',
+    `${folder}/data`,
+    '--http-port',
+    `${httpPort}`,
+    '--mqtt-port',
+    `${mqttPort}`,
+  ];
+  const start = () => startFieldline({ name: 'up', args, folder, httpPort });
+  let line = await start();
+  onTestFinished(() => line.kill9());
+
+  const yaml = join(folder, 'press.yaml');
+  await writeFile(
+    yaml,
+    'sensors:\n  - driver: host\n    intervalMs: 200ms\n    channels: [load-1m]\n    secretToken: x\n',
+  );
+  const sign = (version: number, device = 'local/press') =>
+    run('sign', '--key', 'owner.key', '--device', device, '--version', `${version}`, '--output', 'press.signed', yaml);
+  const faulty = await sign(1);
+  expect(faulty.code).toBe(2);
+  expect(faulty.stderr).toContain(`${yaml}:5: sensors.0.secretToken: a secret may not be set from afar`);
+  await writeFile(yaml, 'sensors:\n  - driver: host\n    intervalMs: 200ms\n    channels: [load-1m]\n');
+  expect((await sign(1, 'press')).code).toBe(2);
+  expect((await sign(1)).code).toBe(0);
+
+  const push = (...more: string[]) => run('push', 'press.signed', '--http', line.http, ...more);
+  const data = ['--data', `${folder}/data`];
+  expect((await push(...data, '--wait', '20s', '--json')).code).toBe(0);
+  const series = async () => {
+    const { devices } = (await (await fetch(`${line.http}/api/v1/devices`)).json()) as {
+      devices: { sensors: number }[];
+    };
+    return devices[0]?.sensors;
+  };
+  await waitFor('the new catalogue', 10_000, async () => (await series()) === 1);
+
+  // Another machine has the token, not the secret.
+  await writeFile(join(folder, 'token'), (await run('token', ...data)).stdout);
+  expect((await push('--token-file', 'token')).code).toBe(0);
+  await writeFile(join(folder, 'token'), 'wrong');
+  expect((await push('--token-file', 'token')).stderr).toContain('401');
+
+  await line.terminate();
+  line = await start();
+  await waitFor('the device under the same config', 10_000, async () => (await series()) === 1);
+  await sign(2);
+  const again = await push(...data, '--wait', '20s', '--json');
+  expect(lastJson<object>(again)).toMatchObject({ device: 'local/press', version: 2, status: 'applied' });
+  await sign(1);
+  const old = await push(...data);
+  expect(old.code).toBe(1);
+  expect(old.stderr).toContain('version 1 is not newer than 2');
+  expect(await readFile(join(folder, 'press.signed'), 'utf8')).toContain('local');
+}, 120_000);
