@@ -3,6 +3,7 @@ import type { DriverParts, SensorDriver } from './driver.js';
 import { hostDriver } from './host/driver.js';
 import { linuxDriver } from './linux/driver.js';
 import { modbusRtuDriver, modbusTcpDriver } from './modbus/driver.js';
+import { mqttInDriver } from './mqtt-in/driver.js';
 import { replayDriver } from './replay/driver.js';
 import type { Sensor } from './sensor.js';
 import { serialDriver } from './serial/driver.js';
@@ -15,6 +16,7 @@ export const sensorDrivers = {
   linux: linuxDriver,
   'modbus-rtu': modbusRtuDriver,
   'modbus-tcp': modbusTcpDriver,
+  'mqtt-in': mqttInDriver,
   replay: replayDriver,
   serial: serialDriver,
 } satisfies Record<string, SensorDriver>;
