@@ -18,7 +18,20 @@ const logParameters = z.object({
   site: nameSchema.optional(),
 });
 
-const pointColumns = ['series', 'form', 'timeUs', 'value', 'quality', 'count', 'min', 'max', 'first', 'last', 'spanUs'];
+const pointColumns = [
+  'series',
+  'form',
+  'timeUs',
+  'value',
+  'quality',
+  'count',
+  'min',
+  'max',
+  'first',
+  'last',
+  'spanUs',
+  'p95',
+];
 const rollupColumns = ['series', 'timeUs', 'sum', 'weight', 'count', 'min', 'max', 'first', 'last'];
 
 /** `GET /api/v1/export/points`: all stored points of the range, by series, then time; `repeats=show` hides no double. */
@@ -48,9 +61,9 @@ export function exportLogRoute(api: ApiContext): Route {
 }
 
 function pointRow(point: StoredPoint): unknown[] {
-  const { form, timeUs, value, text, quality, count, min, max, first, last, spanUs } = point;
+  const { form, timeUs, value, text, quality, count, min, max, first, last, spanUs, p95 } = point;
   const series = `${point.site}/${point.device}/${point.sensor}`;
-  return [series, form, timeUs, value ?? text, quality, count, min, max, first, last, spanUs];
+  return [series, form, timeUs, value ?? text, quality, count, min, max, first, last, spanUs, p95];
 }
 
 function rollupRow(rollup: StoredRollup): unknown[] {

@@ -62,6 +62,8 @@ export interface StoredPoint extends SeriesId {
   readonly first: number | undefined;
   readonly last: number | undefined;
   readonly spanUs: number | undefined;
+  /** Of a window that was sent with it. */
+  readonly p95: number | undefined;
 }
 
 export interface StoredRollup extends SeriesId, RollupParts {

@@ -54,7 +54,7 @@ export function arbitraryPoint(sensors: readonly string[], timeUs = arbitraryTim
         max: finite,
         first: finite,
         last: finite,
-        p95: finite,
+        p95: finite.map((value) => value + 0),
       },
       { requiredKeys: ['spanUs', 'count', 'min', 'max', 'first', 'last'] },
     ),

@@ -9,7 +9,7 @@ import type { ColumnData, ColumnKind } from './table-appender.js';
 export class PointColumns {
   static readonly kinds: readonly ColumnKind[] = [
     ...(['number', 'number', 'number', 'number', 'number', 'text'] as const),
-    ...(['number', 'number', 'number', 'number', 'number', 'number'] as const),
+    ...(['number', 'number', 'number', 'number', 'number', 'number', 'number'] as const),
   ];
 
   private readonly series: number[] = [];
@@ -24,6 +24,7 @@ export class PointColumns {
   private readonly maxima: number[] = [];
   private readonly firsts: number[] = [];
   private readonly lasts: number[] = [];
+  private readonly percentiles: number[] = [];
 
   get length(): number {
     return this.series.length;
@@ -43,11 +44,12 @@ export class PointColumns {
     this.maxima.push(window?.max ?? 0);
     this.firsts.push(window?.first ?? 0);
     this.lasts.push(window?.last ?? 0);
+    this.percentiles.push(window ? (window.p95 ?? Number.NaN) : 0);
   }
 
   columns(): ColumnData[] {
     const { series, times, forms, flags, values, texts, spans, counts, minima, maxima, firsts, lasts } = this;
-    return [series, times, forms, flags, values, texts, spans, counts, minima, maxima, firsts, lasts];
+    return [series, times, forms, flags, values, texts, spans, counts, minima, maxima, firsts, lasts, this.percentiles];
   }
 }
 

@@ -9,7 +9,7 @@ import type { SeriesDictionary, SeriesEntry } from './series-dictionary.js';
  * because the library takes a byte order mark off the start of a string.
  */
 const selection = `p.series_id, p.time_us::DOUBLE, p.form, p.flags, coalesce(p.value, 'NaN'::DOUBLE), 'x' || p.text,
-  p.span_us::DOUBLE, p.count::DOUBLE, p.min, p.max, p.first, p.last`;
+  p.span_us::DOUBLE, p.count::DOUBLE, p.min, p.max, p.first, p.last, coalesce(p.p95, 'NaN'::DOUBLE)`;
 
 /**
  * Points in order of series, then time, in pages. Of points with one identity only the one that was written last,
@@ -98,7 +98,7 @@ function isSameSeries(a: StoredPoint, b: StoredPoint): boolean {
 }
 
 function readPoints(chunk: DuckDBDataChunk, series: SeriesDictionary): StoredPoint[] {
-  const columns = Array.from({ length: 12 }, (_value, i) => chunk.getColumnVector(i)) as Columns;
+  const columns = Array.from({ length: 13 }, (_value, i) => chunk.getColumnVector(i)) as Columns;
   const points: StoredPoint[] = [];
   const rows = chunk.rowCount;
   for (let row = 0; row < rows; row += 1) points.push(readPoint(columns, row, series));
@@ -130,5 +130,10 @@ function readPoint(columns: Columns, row: number, series: SeriesDictionary): Sto
     first: isWindow ? restoreZero(number(10), flags, minusZero.first) : undefined,
     last: isWindow ? restoreZero(number(11), flags, minusZero.last) : undefined,
     spanUs: isWindow ? number(6) : undefined,
+    p95: isWindow ? numberOrNone(number(12)) : undefined,
   };
+}
+
+function numberOrNone(value: number): number | undefined {
+  return Number.isNaN(value) ? undefined : value;
 }

@@ -1,13 +1,13 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { FatalError } from '#core/runtime/errors.js';
 
-/** The version of the tables below. A file with a newer one is refused; an older one would be migrated here. */
-export const dataFormat = 1;
+/** The version of the tables below. A file with a newer one is refused; an older one is migrated by `migrations`. */
+export const dataFormat = 2;
 
 /**
  * No primary key on `points`: it would cost four fifths of the write rate and an index in memory. What comes twice is
  * left out when a bucket is computed and when points are read. `flags` is the quality and the minus zeros.
- * What only windows have is 0 for other points.
+ * What only windows have is 0 for other points; `p95` is null for a window without it.
  * `first_us` and `last_us` of a rollup place a reading that is added after the raw ones are gone.
  */
 const tables = `
@@ -16,7 +16,7 @@ const tables = `
     series_id INTEGER, site VARCHAR, device VARCHAR, sensor VARCHAR, quantity VARCHAR, unit VARCHAR, labels VARCHAR);
   CREATE TABLE points (
     series_id INTEGER, time_us BIGINT, form UTINYINT, flags UTINYINT, value DOUBLE, text VARCHAR,
-    span_us BIGINT, count BIGINT, min DOUBLE, max DOUBLE, first DOUBLE, last DOUBLE);
+    span_us BIGINT, count BIGINT, min DOUBLE, max DOUBLE, first DOUBLE, last DOUBLE, p95 DOUBLE);
   ${['1m', '1h', '1d'].map(rollupTable).join('')}
   CREATE TABLE ledger (source VARCHAR, from_seq BIGINT, to_seq BIGINT);
   CREATE TABLE dirty (tier UTINYINT, series_id INTEGER, bucket_us BIGINT, mark BIGINT);
@@ -32,7 +32,12 @@ function rollupTable(tier: string): string {
     first DOUBLE, last DOUBLE, first_us BIGINT, last_us BIGINT);`;
 }
 
-/** Creates the tables in an empty file. Throws FatalError `bad-data-format` for one of another kind or a newer version. */
+/** What makes a file of the version before one of this version. */
+const migrations: Readonly<Record<number, string>> = {
+  2: 'ALTER TABLE points ADD COLUMN p95 DOUBLE;',
+};
+
+/** Creates the tables in an empty file, brings those of an older version up to date. Throws FatalError `bad-data-format` for one of another kind or a newer version. */
 export async function ensureSchema(connection: DuckDBConnection, file: string): Promise<void> {
   const found = await connection.runAndReadAll('SELECT table_name FROM duckdb_tables() WHERE schema_name = $1', [
     'main',
@@ -43,9 +48,16 @@ export async function ensureSchema(connection: DuckDBConnection, file: string): 
     return;
   }
   const version = names.includes('state') ? await readNumber(connection, 'format') : undefined;
-  if (version === dataFormat) return;
+  if (version !== undefined && version <= dataFormat) return migrate(connection, version);
   const what = version === undefined ? 'is not a Fieldline store' : `has data format ${version}, this is ${dataFormat}`;
   throw new FatalError('bad-data-format', `${file} ${what}: use the version that wrote it, or another data folder`);
+}
+
+async function migrate(connection: DuckDBConnection, from: number): Promise<void> {
+  for (let version = from + 1; version <= dataFormat; version += 1) {
+    const state = `UPDATE state SET number = ${version} WHERE name = 'format';`;
+    await connection.run(`BEGIN; ${migrations[version]} ${state} COMMIT;`);
+  }
 }
 
 /** One number of the table `state`. */

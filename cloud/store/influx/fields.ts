@@ -7,6 +7,8 @@ export const fieldTypes = {
   max: 'float',
   first: 'float',
   last: 'float',
+  /** Of a window that has it. */
+  p95: 'float',
   count: 'integer',
   /** The width of a window in microseconds. */
   spanUs: 'integer',

@@ -72,10 +72,11 @@ function valueFields(point: Point): string {
   if (typeof value === 'string') return `text=${stringText(escapeText(value))}`;
   const number = numericValue(value)!;
   if (!window) return `value=${floatText(number)}`;
-  const { count, spanUs } = window;
+  const { count, spanUs, p95 } = window;
   const [sum, min, max] = [windowSum(number, window), window.min, window.max].map(clamped);
   const parts = `sum=${sum},min=${min},max=${max},first=${floatText(window.first)},last=${floatText(window.last)}`;
-  return `value=${floatText(number)},${parts},count=${count}i,spanUs=${spanUs}i`;
+  const percentile = p95 === undefined ? '' : `,p95=${floatText(p95)}`;
+  return `value=${floatText(number)},${parts},count=${count}i,spanUs=${spanUs}i${percentile}`;
 }
 
 /** InfluxDB stores no infinity, which the sum of huge readings may reach. */

@@ -24,6 +24,7 @@ export function readPoint(row: FluxRow): StoredPoint {
     first: numberIn(row, 'first'),
     last: numberIn(row, 'last'),
     spanUs: numberIn(row, 'spanUs'),
+    p95: numberIn(row, 'p95'),
   };
 }
 

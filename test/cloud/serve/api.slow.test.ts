@@ -20,7 +20,7 @@ const sensors = {
 const plant = testCatalogue(sensors);
 const windowPoint: Point = {
   ...{ sensor: 'power', timeUs: minute, value: 5, quality: 'good', form: 'window' },
-  window: { spanUs: 1e6, count: 4, min: 1, max: 9, first: 2, last: 8 },
+  window: { spanUs: 1e6, count: 4, min: 1, max: 9, first: 2, last: 8, p95: 8.5 },
 };
 const alert = (timeUs: number, sensor = 'temp'): Alert => ({
   ...{ sensor, rule: 'hot', state: 'raised', severity: 'warning' },
@@ -242,12 +242,12 @@ describe('exports', () => {
     const { rows, url } = await lineWithDevice();
     const text = await (await fetch(`${url}/api/v1/export/points`)).text();
     expect(JSON.parse(text.split('\n')[0]!)).toEqual(
-      'series form timeUs value quality count min max first last spanUs'.split(' '),
+      'series form timeUs value quality count min max first last spanUs p95'.split(' '),
     );
     const all = await rows('/api/v1/export/points');
     expect(all).toHaveLength(13);
-    expect(all).toContainEqual([`${series}/power`, 'window', minute, 5, 'good', 4, 1, 9, 2, 8, 1e6]);
-    const none = Array(6).fill(null) as null[];
+    expect(all).toContainEqual([`${series}/power`, 'window', minute, 5, 'good', 4, 1, 9, 2, 8, 1e6, 8.5]);
+    const none = Array(7).fill(null) as null[];
     expect(all).toContainEqual([`${series}/mode`, 'raw', minute, 'auto', 'good', ...none]);
     expect(await rows(`/api/v1/export/points?sensor=temp&from=${minute + 2e6}&to=${minute + 4e6}`)).toEqual([
       [`${series}/temp`, 'raw', minute + 2e6, 22, 'good', ...none],

@@ -17,6 +17,7 @@ import {
   write,
 } from '../../contracts/series-store/harness.js';
 import { rawPoint } from '../../support/packs.js';
+import { storedPoint, windowPoint } from '../../contracts/series-store/expected.js';
 import { tempDir } from '../../support/temp-dir.js';
 
 function storeOf(file: string, over: Partial<DuckDBStoreOptions> = {}): DuckDBStore {
@@ -102,9 +103,28 @@ test('one file is not opened twice in one process, and may be opened after the s
 test('a newer data format is refused, and nothing is changed', async () => {
   const file = await newFile();
   await (await startedStore(file)).stop(5000);
-  await runSql(file, "UPDATE state SET number = 2 WHERE name = 'format'");
-  await expectFatal(file, 'bad-data-format', /has data format 2, this is 1: use the version that wrote it/);
-  await expectFatal(file, 'bad-data-format', /format 2/);
+  await runSql(file, "UPDATE state SET number = 3 WHERE name = 'format'");
+  await expectFatal(file, 'bad-data-format', /has data format 3, this is 2: use the version that wrote it/);
+  await expectFatal(file, 'bad-data-format', /format 3/);
+});
+
+test('a file of the first data format is brought up to date, with what it holds', async () => {
+  const file = await newFile();
+  const store = await startedStore(file, { retention: generousRetention });
+  const device = new TestDevice();
+  const old = [rawPoint('temp', pastDayUs, 1), windowPoint('temp', pastDayUs + 1, 60_000_000, [1, 2])];
+  await write(store, device.pack(old));
+  await store.stop(5000);
+  await runSql(file, "ALTER TABLE points DROP COLUMN p95; UPDATE state SET number = 1 WHERE name = 'format'");
+  await store.start();
+  const { window, ...rest } = windowPoint('temp', pastDayUs + 2, 60_000_000, [1, 2]);
+  const newer = { ...rest, window: { ...window!, p95: 2 } };
+  await write(store, device.pack([newer]));
+  expect(await allPoints(store, device.filter)).toStrictEqual(
+    [...old, newer].map((point) => storedPoint(device, point)),
+  );
+  await store.stop(5000);
+  await startedStore(file);
 });
 
 test('another DuckDB file is refused', async () => {

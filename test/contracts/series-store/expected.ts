@@ -36,6 +36,7 @@ export function storedPoint(device: TestDevice, point: Point): StoredPoint {
     first: window?.first,
     last: window?.last,
     spanUs: window?.spanUs,
+    p95: window?.p95,
   };
 }
 

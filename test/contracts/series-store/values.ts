@@ -116,7 +116,12 @@ function kindsOfPoints(): [name: string, make: (timeUs: number) => Point][] {
     }
   }
   kinds.push(['a window', (timeUs) => windowPoint('temp', timeUs, minuteUs, [1, 2])]);
+  kinds.push(['a window with its percentile', (timeUs) => withP95(windowPoint('temp', timeUs, minuteUs, [1, 2]), 2)]);
   return kinds;
+}
+
+function withP95(point: Point, p95: number): Point {
+  return { ...point, window: { ...point.window!, p95 } };
 }
 
 function compare(a: string, b: string): number {
