@@ -79,5 +79,5 @@ async function countLines(tasks: readonly DetectTask[]): Promise<number> {
 
 function line({ input, rows, anomalies, highest, highestAt }: DetectResult): string {
   const peak = highest > 0 ? `, highest ${highest.toFixed(2)} at ${highestAt}` : '';
-  return `${input}: ${rows} rows, ${anomalies} anomalies${peak}`;
+  return `${input}: ${rows} rows, ${anomalies} ${anomalies === 1 ? 'anomaly' : 'anomalies'}${peak}`;
 }
