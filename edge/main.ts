@@ -79,6 +79,7 @@ export function createEdge(config: EdgeConfig, dependencies: EdgeDependencies): 
     ...{ ...shared, ...wireOptions(config), version, catalogue, commands, desired },
     outbox: held,
     exchange: { clock, mayAsk: mayTellTime(config) },
+    certificateTime: () => clock.certificateTime(),
   });
   return {
     device,

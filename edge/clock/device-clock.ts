@@ -145,9 +145,11 @@ export class DeviceClock implements Clock, Timeline, Part {
     return Math.max(this.options.buildTimeUs, this.options.boots.floorUs);
   }
 
-  /** Whether the system's clock is certainly behind the time, so that the system cannot judge certificates. */
-  get isSystemBehind(): boolean {
-    return this.options.system.nowUs() < this.floorUs;
+  /** What certificates are to be judged by, where the system's clock is certainly behind the time; otherwise undefined. */
+  certificateTime(): { timeUs: number; exact: boolean } | undefined {
+    if (this.options.system.nowUs() >= this.floorUs) return undefined;
+    const exact = this.source !== 'unknown';
+    return { timeUs: exact ? this.nowUs() : this.floorUs, exact };
   }
 
   /** Whether the gateway should be asked for the time. */

@@ -1,5 +1,7 @@
-import mqtt, { type MqttClient } from 'mqtt';
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { messageOf, RetryableError } from '#core/runtime/errors.js';
+import { openVerifiedStream } from './open-stream.js';
+import type { TimeKnowledge } from './verify-chain.js';
 
 export interface ConnectionOptions {
   /** `mqtt://` or `mqtts://`. */
@@ -11,6 +13,11 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs: number;
   /** For `mqtts://`: the PEM of the authority that signed the gateway's certificate; default those of the system. */
   readonly ca?: string | Uint8Array;
+  /**
+   * Set where the system's clock is certainly wrong, so that the system would refuse every certificate: ours is then
+   * verified up to `ca` by what is known of the time, and without a `ca` nothing is.
+   */
+  readonly time?: TimeKnowledge | undefined;
   /** Published by the gateway when the connection is lost. */
   readonly will: { readonly topic: string; readonly payload: Uint8Array };
   readonly onMessage: (topic: string, payload: Uint8Array) => void;
@@ -62,24 +69,17 @@ export class Connection {
     });
   }
 
-  /** Throws RetryableError `unavailable`, or `unauthorised` when the gateway refuses this device. */
-  static open(options: ConnectionOptions): Promise<Connection> {
-    const { url, username, password, clientId, will, onMessage } = options;
-    const client = mqtt.connect(url, {
-      username,
-      ...(password !== undefined && { password }),
-      ...(options.ca !== undefined && { ca: Buffer.from(options.ca) }),
-      clientId,
-      protocolVersion: 4,
-      clean: true,
-      reconnectPeriod: 0,
-      resubscribe: false,
-      queueQoSZero: false,
-      keepalive: options.keepaliveSeconds,
-      timerVariant: noTimer,
-      connectTimeout: options.connectTimeoutMs,
-      will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: false },
-    });
+  /** Throws RetryableError `unavailable`, or `unauthorised` when the gateway refuses this device, or this device it. */
+  static async open(options: ConnectionOptions): Promise<Connection> {
+    const { url, ca, time, connectTimeoutMs: timeoutMs, signal } = options;
+    const isVerifiedHere = time !== undefined && ca !== undefined && url.startsWith('mqtts:');
+    const stream = isVerifiedHere && (await openVerifiedStream({ url, ca, time, timeoutMs, signal }));
+    const settings = clientOptions(options);
+    return this.adopt(stream ? new mqtt.MqttClient(() => stream, settings) : mqtt.connect(url, settings), options);
+  }
+
+  private static adopt(client: MqttClient, options: ConnectionOptions): Promise<Connection> {
+    const { url, onMessage } = options;
     const connection = new Connection(client, options.nowMs);
     client.on('message', (topic, payload) => onMessage(topic, payload));
     const giveUp = () => connection.cut('stopped');
@@ -154,6 +154,25 @@ export class Connection {
     // Not `end(true)`, which does nothing once `end()` waits.
     this.client.stream.destroy();
   }
+}
+
+function clientOptions(options: ConnectionOptions): IClientOptions {
+  const { username, password, clientId, will, ca } = options;
+  return {
+    username,
+    ...(password !== undefined && { password }),
+    ...(ca !== undefined && { ca: Buffer.from(ca) }),
+    clientId,
+    protocolVersion: 4,
+    clean: true,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    queueQoSZero: false,
+    keepalive: options.keepaliveSeconds,
+    timerVariant: noTimer,
+    connectTimeout: options.connectTimeoutMs,
+    will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: false },
+  };
 }
 
 /** CONNACK return codes 4 and 5, in the words of mqtt.js. */

@@ -16,6 +16,7 @@ import { Connection } from './connection.js';
 import { ClockExchange, type ClockExchangeOptions } from './clock-exchange.js';
 import { encodeMessage, Link, type RemoteConfig } from './link.js';
 import { reachHost } from './liveness.js';
+import type { TimeKnowledge } from './verify-chain.js';
 
 /** What may be another while the uplink runs. */
 export interface UplinkRates {
@@ -35,6 +36,8 @@ export interface MqttUplinkOptions extends UplinkRates {
   readonly password?: string | (() => string | Promise<string>) | undefined;
   /** For `mqtts://`: the PEM of the authority to trust; default those of the system. */
   readonly ca?: string | Uint8Array;
+  /** What certificates are judged by while the system's clock is certainly wrong; undefined while it is not. */
+  readonly certificateTime?: () => TimeKnowledge | undefined;
   /** Started before the uplink, stopped after it. */
   readonly outbox: Outbox;
   readonly catalogue: Pick<DeviceCatalogue, 'versions' | 'onChange'>;
@@ -195,6 +198,7 @@ export class MqttUplink implements Part {
       username,
       password: typeof password === 'function' ? await password() : password,
       ca: options.ca,
+      time: options.certificateTime?.(),
       clientId: deviceKey(device),
       keepaliveSeconds: options.keepaliveSeconds,
       connectTimeoutMs: options.connectTimeoutMs,
