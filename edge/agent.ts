@@ -24,6 +24,8 @@ export type { ScheduledSensor, SensorStatus } from './agent/sampler.js';
 const watchMs = 250;
 /** A window ends this long after its end by the clock: a reading may take as long to arrive. */
 const windowGraceUs = 500_000;
+/** Sensors that start within it are described by one catalogue; one that hangs costs the others no more than this. */
+const headStartMs = 1000;
 /** A sensor that has not started by then no longer holds up the agent's start. */
 const startWaitMs = 5000;
 /** The same while others measured just now. */
@@ -218,16 +220,21 @@ export class Agent implements Part {
     const { clock } = this.options;
     // One sleeper per interval listens, which are not more than there are sensors.
     setMaxListeners(0, signal);
-    const opened = new AbortController();
     const opening = Promise.all(this.samplers.map((sampler) => sampler.open()));
-    await Promise.race([opening, clock.sleep(waitMs, opened.signal)]);
-    opened.abort();
+    await this.settle(opening, Math.min(waitMs, headStartMs));
     for (const [intervalMs, samplers] of byInterval(this.samplers)) {
       void alignedTicks(intervalMs, clock, signal, (dueUs) => {
         for (const sampler of samplers) sampler.tick(dueUs);
       });
     }
     void this.watch(signal);
+    await this.settle(opening, waitMs - headStartMs);
+  }
+
+  private async settle(work: Promise<unknown>, withinMs: number): Promise<void> {
+    const done = new AbortController();
+    await Promise.race([work, this.options.clock.sleep(withinMs, done.signal)]);
+    done.abort();
   }
 
   /** Takes no more ticks, waits for reads in work, ends open windows, and cuts the pack. */

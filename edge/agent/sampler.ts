@@ -11,12 +11,12 @@ export interface ScheduledSensor {
   readonly name: string;
   readonly sensor: Sensor;
   readonly intervalMs: number;
-  /** A read that takes longer is given up, and the sensor started anew. Default 10 s. */
+  /** A read or start that takes longer is given up, and the sensor started anew. Default 10 s. */
   readonly timeoutMs?: number;
 }
 
 /**
- * `waiting` for its next start, `starting`, `ready`, `reading`; `stalled`: a read that took too long is being ended;
+ * `waiting` for its next start, `starting`, `ready`, `reading`; `stalled`: a read or start that took too long is being ended;
  * `failed`: it never can be started; `stopped`.
  */
 export type SamplerState = 'waiting' | 'starting' | 'ready' | 'reading' | 'stalled' | 'failed' | 'stopped';
@@ -60,7 +60,8 @@ export interface SamplerOptions extends ScheduledSensor, SamplerHooks {
 export class Sampler {
   private current: SamplerState = 'waiting';
   private nextStartMs = 0;
-  private readSinceMs = 0;
+  /** When the read or start in work began. */
+  private busySinceMs = 0;
   private pending: Promise<void> = Promise.resolve();
   private opening: Promise<void> = Promise.resolve();
   private delays: Generator<number, never>;
@@ -101,6 +102,7 @@ export class Sampler {
   /** Tries to start the sensor. Resolves when that has succeeded or failed; a failure is tried again by `watch`. */
   open(): Promise<void> {
     this.current = 'starting';
+    this.busySinceMs = this.options.clock.monotonicMs();
     return (this.opening = this.openSensor());
   }
 
@@ -109,17 +111,18 @@ export class Sampler {
     if (this.current === 'reading') this.counts.missed += 1;
     if (this.current !== 'ready') return;
     this.current = 'reading';
-    this.readSinceMs = this.options.clock.monotonicMs();
+    this.busySinceMs = this.options.clock.monotonicMs();
     this.noteJitter((this.options.clock.nowUs() - dueUs) / 1000);
     this.pending = this.read();
   }
 
-  /** Called now and then: ends a read that takes too long, starts what has backed off long enough. */
+  /** Called now and then: ends a read or start that takes too long, starts what has backed off long enough. */
   watch(nowMs: number): void {
     if (this.current === 'waiting' && nowMs >= this.nextStartMs) void this.open();
-    if (this.current !== 'reading' || nowMs - this.readSinceMs < (this.options.timeoutMs ?? 10_000)) return;
+    const { timeoutMs = 10_000 } = this.options;
+    if ((this.current !== 'reading' && this.current !== 'starting') || nowMs - this.busySinceMs < timeoutMs) return;
+    this.noteFailure(`the ${this.current === 'reading' ? 'read' : 'start'} took longer than ${timeoutMs} ms`);
     this.current = 'stalled';
-    this.noteFailure(`the read took longer than ${this.options.timeoutMs ?? 10_000} ms`);
     void this.revive();
   }
 
@@ -130,7 +133,12 @@ export class Sampler {
     await this.settle(Promise.all([this.pending, this.opening]), deadlineMs / 2);
     if (this.isIn('ready') && this.sensor.takeDropped) await this.settle(this.drain(), deadlineMs / 4);
     this.current = 'stopped';
-    await this.sensor.stop(Math.max(50, untilMs - clock.monotonicMs()));
+    const leftMs = Math.max(50, untilMs - clock.monotonicMs());
+    const done = new AbortController();
+    const late = clock.sleep(leftMs, done.signal).then(() => !done.signal.aborted);
+    // One that cannot be stopped must not keep the others from writing what they have.
+    const isLate = await Promise.race([this.sensor.stop(leftMs), late]).finally(() => done.abort());
+    if (isLate === true) this.noteFailure(`it did not stop within ${Math.round(leftMs)} ms`);
   }
 
   /** Stops the sensor and starts it anew, whatever its state; see {@link open}. */
@@ -173,10 +181,10 @@ export class Sampler {
     }
   }
 
-  /** A read may never come twice at once, so a hanging one must end before the sensor is started again. */
+  /** A read or start may never come twice at once, so a hanging one must end before the sensor is started again. */
   private async revive(): Promise<void> {
     await this.sensor.stop(1000).catch((error: unknown) => this.noteFailure(messageOf(error)));
-    await this.pending;
+    await Promise.all([this.pending, this.opening]);
     if (this.isIn('stalled')) this.backOff();
   }
 
