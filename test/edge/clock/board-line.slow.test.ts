@@ -11,6 +11,7 @@ import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { Ingest, ingestGroup, ingestTopics } from '../../../cloud/ingest/ingest.js';
 import { Parking } from '../../../cloud/ingest/parking.js';
 import type { StoredPoint } from '../../../cloud/store/store.js';
+import { clockSchema } from '../../../core/contract/device-events.js';
 import { logTopics } from '../../../core/contract/log-topics.js';
 import { decodePack } from '../../../core/contract/pack.js';
 import { systemClock } from '../../../core/runtime/clock.js';
@@ -49,13 +50,13 @@ class Line {
   port = 0;
   private parkingPath = '';
 
-  static async start(): Promise<Line> {
+  static async start(tls?: { key: string; cert: string }): Promise<Line> {
     const line = new Line();
     await line.log.start();
     await line.log.ensureTopics(Object.values(logTopics));
     line.store = await openStore();
     line.parkingPath = await tempDir();
-    const config = gatewayConfigSchema.parse({ mqtt: { port: 0, auth: 'none' } });
+    const config = gatewayConfigSchema.parse({ mqtt: { port: 0, auth: 'none', tls } });
     const seams = { clock: systemClock, logger: silentLogger, registry: new Registry() };
     const gateway = createGateway(config, { log: line.log, secret: Buffer.alloc(32), ...seams });
     await gateway.start();
@@ -103,10 +104,11 @@ class Board {
     private readonly line: Line,
     private readonly folder: string,
     private readonly clock: object,
+    private readonly gateway: object,
   ) {}
 
-  static async create(line: Line, clock: object): Promise<Board> {
-    const board = new Board(line, await tempDir(), clock);
+  static async create(line: Line, clock: object, gateway: object = {}): Promise<Board> {
+    const board = new Board(line, await tempDir(), clock, gateway);
     await mkdir(join(board.folder, 'outbox'));
     onTestFinished(() => void board.child?.kill('SIGKILL'));
     return board;
@@ -119,7 +121,7 @@ class Board {
   startLife(boot: string): void {
     const config = {
       ...{ site: 'plant1', device: 'pi-1', sensors: [] },
-      gateway: { url: `mqtt://127.0.0.1:${this.line.port}` },
+      gateway: { url: `mqtt://127.0.0.1:${this.line.port}`, ...this.gateway },
       outbox: { directory: join(this.folder, 'outbox'), maxBytes: 32 * mib, reserveBytes: mib },
       clock: { trust: 'synced', syncMarkers: [this.marker], ...this.clock },
       channels: { '*': { filters: [], alerts: [{ above: 1, rule: 'started' }] } },
@@ -240,4 +242,24 @@ it('a board that waits too long for the time: its packs are parked, over restart
   for (const { seq, boot: of } of line.packs()) kinds.set(seq, (kinds.get(seq) ?? new Set()).add(of !== undefined));
   expect([...kinds.values()].filter((seen) => seen.size > 1)).toEqual([]);
   expect(line.log.records(logTopics.deadLetters.name)).toEqual([]);
+}, 60_000);
+
+it('a board that never sees a time server gets the time from the gateway that it has verified by the time floor', async () => {
+  const chain = (name: string) => fileURLToPath(new URL(`../../fixtures/tls/chain/${name}.pem`, import.meta.url));
+  // It begins in 2030: the system of whoever does not judge by itself refuses it, as a board in 1970 refuses all.
+  const line = await Line.start({ key: chain('server-key'), cert: chain('not-yet') });
+  const url = `mqtts://localhost:${line.port}`;
+  const board = await Board.create(line, { holdMs: '15m' }, { url, caFile: chain('authority') });
+  board.startLife('d'.repeat(32));
+  await waitFor('readings are stored', 15_000, async () => (await line.points()).length > 40);
+  await board.stop();
+  await line.settled();
+  expect(existsSync(board.marker)).toBe(false);
+  const points = await line.points();
+  expect(points.length).toBeGreaterThanOrEqual(board.safe);
+  expectTrueTimes(points);
+  const clock = line.log.records(logTopics.deviceEvents.name).find(({ key }) => key.includes('/clock/'))!;
+  const told = clockSchema.parse(JSON.parse(Buffer.from(clock.value).toString()));
+  expect(told).toMatchObject({ source: 'gateway', bootId: 'd'.repeat(32) });
+  expect(told.errorUs).toBeLessThan(1e6);
 }, 60_000);
