@@ -1,6 +1,7 @@
 import type { Processing } from '../processing.js';
 import type { DriverParts, SensorDriver } from './driver.js';
 import { hostDriver } from './host/driver.js';
+import { httpDriver } from './http/driver.js';
 import { linuxDriver } from './linux/driver.js';
 import { modbusRtuDriver, modbusTcpDriver } from './modbus/driver.js';
 import { mqttInDriver } from './mqtt-in/driver.js';
@@ -13,6 +14,7 @@ export type { DriverParts } from './driver.js';
 /** The drivers by the names that the configuration knows. */
 export const sensorDrivers = {
   host: hostDriver,
+  http: httpDriver,
   linux: linuxDriver,
   'modbus-rtu': modbusRtuDriver,
   'modbus-tcp': modbusTcpDriver,

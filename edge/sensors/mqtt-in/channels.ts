@@ -17,7 +17,7 @@ const channelSchema = z
     path: jsonPathSchema
       .optional()
       .describe(
-        'Place of the value in a JSON message, such as temperature or ENERGY.Power. Default: the message is the value',
+        'Place of the value in a JSON message: temperature, ENERGY.Power, list[0], ["a key"]. Default: the message is the value',
       ),
     type: valueTypeSchema,
     timePath: jsonPathSchema
