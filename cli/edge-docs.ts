@@ -38,7 +38,8 @@ export function edgeDocs(): string {
 }
 
 function section(name: string, { summary, example, shape }: Kind): string[] {
-  const rows = settingRows(z.strictObject(shape));
+  // The kinds of a list's entries have much in common: it is said once.
+  const rows = [...new Set(settingRows(z.strictObject(shape)))];
   const settings = rows.length === 0 ? [] : [table(rows)];
   return [`### \`${name}\``, summary, `\`\`\`yaml\n${example}\n\`\`\``, ...settings];
 }
