@@ -1,6 +1,4 @@
 const grainUs = 8;
-/** A clock that is read from two sources may tremble by so much without having been set. */
-const trembleUs = 2000;
 
 /**
  * Keeps stamps unique where a clock is set back and lives through the same time again. Stamps fall on every eighth
@@ -13,7 +11,7 @@ export class StampLives {
   private life = 0;
 
   place(timeUs: number): number {
-    if (timeUs < this.previousUs - trembleUs) this.life = (this.life % (grainUs - 1)) + 1;
+    if (timeUs < this.previousUs) this.life = (this.life % (grainUs - 1)) + 1;
     this.previousUs = timeUs;
     const grain = timeUs - (timeUs % grainUs);
     if (grain <= this.latestUs) return grain + this.life;
