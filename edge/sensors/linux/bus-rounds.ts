@@ -4,6 +4,8 @@ import { messageOf } from '#core/runtime/errors.js';
 
 export interface BusChannel {
   readonly bus: string;
+  /** Whether each read keeps a thread for long: of such buses few are read at once. */
+  readonly isSlow: boolean;
   readonly read: () => Promise<Reading>;
   /** Called when a read has rejected; gives the reading that stands for the failure, if there is one. */
   readonly failed: (error: unknown) => Reading | undefined;
@@ -18,6 +20,9 @@ export interface RoundResult {
   readonly lastError: string | undefined;
 }
 
+/** Of the four threads that a process has for files, two are left for the outbox. */
+const slowAtOnce = 2;
+
 /**
  * Reads the channels of each bus one after the other, and the buses side by side. A round that takes longer than one is
  * willing to wait goes on, and its readings come with a later result; until it is over its bus is left alone. So a bus
@@ -26,6 +31,8 @@ export interface RoundResult {
 export class BusRounds {
   private readonly running = new Map<string, { sinceMs: number; done: Promise<void> }>();
   private result = freshResult();
+  private slowInWork = 0;
+  private readonly slowWaiting: (() => void)[] = [];
 
   constructor(private readonly clock: Clock) {}
 
@@ -33,7 +40,7 @@ export class BusRounds {
   async round(channels: readonly BusChannel[], waitMs: number): Promise<RoundResult> {
     for (const [bus, those] of byBus(channels)) {
       if (this.running.has(bus)) continue;
-      this.running.set(bus, { sinceMs: this.clock.monotonicMs(), done: this.readBus(bus, those) });
+      this.running.set(bus, { sinceMs: this.clock.monotonicMs(), done: this.readInTurn(bus, those) });
     }
     const waited = new AbortController();
     const all = Promise.all([...this.running.values()].map(({ done }) => done));
@@ -51,7 +58,20 @@ export class BusRounds {
     return rounds.sort((a, b) => b.forMs - a.forMs)[0];
   }
 
-  private async readBus(bus: string, channels: readonly BusChannel[]): Promise<void> {
+  private async readInTurn(bus: string, channels: readonly BusChannel[]): Promise<void> {
+    const isSlow = channels.some((channel) => channel.isSlow);
+    if (isSlow && this.slowInWork >= slowAtOnce) await new Promise<void>((resolve) => this.slowWaiting.push(resolve));
+    else if (isSlow) this.slowInWork += 1;
+    await this.readBus(channels);
+    this.running.delete(bus);
+    if (!isSlow) return;
+    // The turn passes from one to the next.
+    const next = this.slowWaiting.shift();
+    if (next) next();
+    else this.slowInWork -= 1;
+  }
+
+  private async readBus(channels: readonly BusChannel[]): Promise<void> {
     for (const channel of channels) {
       try {
         const reading = await channel.read();
@@ -64,7 +84,6 @@ export class BusRounds {
       }
       this.result.tried += 1;
     }
-    this.running.delete(bus);
   }
 }
 

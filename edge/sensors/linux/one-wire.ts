@@ -32,6 +32,7 @@ async function findThermometer(tree: HostTree, address: string): Promise<Probe> 
     unit: 'Cel',
     labels: { probe: address },
     bus: `1-wire ${bus}`,
+    isSlow: true,
     sample: () => (isOld ? sampleText(tree, `${folder}/w1_slave`) : sampleNumber(tree, `${folder}/temperature`)),
   };
 }

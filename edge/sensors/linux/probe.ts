@@ -20,6 +20,8 @@ export interface Probe {
   readonly labels: Record<string, string>;
   /** Probes on one bus are read one after the other: they would wait for each other anyway, each in a thread. */
   readonly bus: string;
+  /** Whether a read takes most of a second. */
+  readonly isSlow?: boolean;
   /** Rejects if it cannot be read, or says nothing. */
   readonly sample: () => Promise<Sample>;
 }

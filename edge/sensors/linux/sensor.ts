@@ -128,6 +128,7 @@ export class LinuxSensor implements Sensor {
     const calibration = channel ?? asItIs;
     const entry: BusChannel = {
       bus: probe.bus,
+      isSlow: probe.isSlow ?? false,
       read: async () => {
         const { value, timeUs, quality } = await probe.sample();
         return lastKnown.reading(

@@ -8,7 +8,7 @@ export class FakeHost {
 
   static async create(): Promise<FakeHost> {
     const host = new FakeHost(join(await tempDir(), 'root'));
-    for (const [path, text] of Object.entries(files)) await host.write(path, text);
+    await host.writeAll(files);
     await host.link('sys/class/hwmon/hwmon0/device', '../../thermal/thermal_zone0');
     await host.link('sys/class/hwmon/hwmon2/device', '../../../devices/i2c-1/1-0044');
     await host.link('sys/class/hwmon/hwmon3/device', '../../../devices/i2c-1/1-0045');
@@ -19,6 +19,10 @@ export class FakeHost {
   async write(path: string, text: string): Promise<void> {
     await mkdir(dirname(join(this.root, path)), { recursive: true });
     await writeFile(join(this.root, path), `${text}\n`);
+  }
+
+  async writeAll(all: Readonly<Record<string, string>>): Promise<void> {
+    await Promise.all(Object.entries(all).map(([path, text]) => this.write(path, text)));
   }
 
   remove(path: string): Promise<void> {

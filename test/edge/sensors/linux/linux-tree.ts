@@ -53,7 +53,7 @@ const files: Record<string, string> = {
 /** A Raspberry Pi with sensors at its buses. */
 export async function linuxTree(): Promise<FakeHost> {
   const host = await FakeHost.create();
-  for (const [path, text] of Object.entries(files)) await host.write(path, text);
+  await host.writeAll(files);
   return host;
 }
 
