@@ -25,7 +25,14 @@ async function openLine(): Promise<SerialLine> {
 }
 
 function sensorAt(line: SerialLine, options: object = {}): SerialSensor {
-  const parsed = z.strictObject(serialDriver.shape).parse({ path: line.path, parser: columns, ...options });
+  const parsed = z.strictObject(serialDriver.shape).parse({
+    path: line.path,
+    parser: columns,
+    // Long, for a machine that has much to do.
+    gapMs: '1m',
+    replyMs: '5s',
+    ...options,
+  });
   const sensor = serialDriver.create(parsed, { clock: systemClock, logger: silentLogger });
   onTestFinished(() => sensor.stop(1000));
   return sensor;
@@ -54,7 +61,7 @@ describe.skipIf(!(await haveServers('socat')))('a serial sensor', () => {
     let humidity = '41';
     line.answer = () => `${(n += 1)},${humidity}\r\n`;
     return {
-      sensor: sensorAt(line, { request: 'read\r\n', replyMs: '2s' }),
+      sensor: sensorAt(line, { request: 'read\r\n' }),
       breakChannel: async () => {
         humidity = '--';
         return 'hum';
@@ -134,11 +141,20 @@ describe.skipIf(!(await haveServers('socat')))('a serial sensor', () => {
     await sensor.start();
     await expect(sensor.read()).rejects.toThrow(RetryableError);
     line.thaw();
+    await sensor.stop(1000);
+    const patient = sensorAt(line, { request: 'read\n' });
+    line.answer = () => '1,2\n';
+    await patient.start();
+    expect(values(await patient.read())).toEqual(['temp=1', 'hum=2']);
+  });
+
+  it('is not taken down by an answer that is garbage', async () => {
+    const line = await openLine();
+    const sensor = sensorAt(line, { request: 'read\n', replyMs: '400ms' });
     line.answer = () => 'what?\n';
     await sensor.start();
     expect(await sensor.read()).toEqual([]);
-    line.answer = () => '1,2\n';
-    expect(values(await sensor.read())).toEqual(['temp=1', 'hum=2']);
+    expect(Object.fromEntries(sensor.takeDropped())).toEqual({ 'bad-value': 1 });
   });
 
   it('says that a device has fallen silent, where that was asked for', async () => {
