@@ -15,7 +15,7 @@ export class Deadband extends SegmentReducer {
     this.sent = this.newest = value;
   }
 
-  protected take(_timeUs: number, value: Value): boolean {
+  protected take({ value }: Reading): boolean {
     const { sent } = this;
     const holds =
       typeof value === 'number' && typeof sent === 'number' ? Math.abs(value - sent) <= this.tolerance : value === sent;
@@ -27,19 +27,14 @@ export class Deadband extends SegmentReducer {
     return this.newest;
   }
 
-  protected advance(reading: Reading, value: Value): readonly Point[] {
+  protected advance(reading: Reading): readonly Point[] {
     const points: Point[] = [];
-    const { timeUs } = reading;
-    if (timeUs - this.startUs <= this.maxPieceUs) {
-      this.forgetHeld();
-    } else {
+    if (reading.timeUs - this.startUs > this.maxPieceUs) {
       this.endHeld(points);
-      if (timeUs - this.startUs <= this.maxPieceUs && this.take(timeUs, value)) {
-        this.hold(timeUs);
-        return points;
-      }
+      if (this.continueWith(reading)) return points;
     }
-    points.push(this.beginWith(reading, value));
+    this.forgetHeld();
+    points.push(this.beginWith(reading));
     return points;
   }
 }

@@ -63,18 +63,18 @@ export abstract class SegmentReducer implements Reducer {
   push(reading: Reading): readonly Point[] {
     const { timeUs, quality } = reading;
     if (this.isLate(timeUs)) return this.late(reading);
-    const value = this.lineValue(reading);
-    if (value === undefined) return this.standAlone(reading);
-    if (this.step && typeof value === 'number' && !this.step.note(value)) this.step = undefined;
+    if (!this.isReducible(reading)) return this.standAlone(reading);
+    if (this.step && !this.step.note(reading)) this.step = undefined;
     const { lastUs } = this;
     if (!this.isOpen || quality !== this.quality || timeUs <= lastUs || timeUs - lastUs > this.maxGapUs) {
-      return this.restart(reading, value);
+      return this.restart(reading);
     }
     // Time has jumped back, and now past where points have been handed out.
-    if (this.handedOut.crosses(lastUs, timeUs)) return this.restart(reading, value);
-    if (timeUs - this.startUs > this.maxPieceUs || !this.take(timeUs, value)) return this.advance(reading, value);
+    if (this.handedOut.crosses(lastUs, timeUs)) return this.restart(reading);
+    if (timeUs - this.startUs > this.maxPieceUs || !this.take(reading)) return this.advance(reading);
     if (this.isHeld) this.reduced += 1;
-    this.hold(timeUs);
+    this.lastUs = timeUs;
+    this.isHeld = true;
     return noPoints;
   }
 
@@ -99,11 +99,11 @@ export abstract class SegmentReducer implements Reducer {
   /** Begins a piece at a point that has gone out. */
   protected abstract begin(timeUs: number, value: Value): void;
   /** Takes the next reading into the piece; false if the piece must end before it. */
-  protected abstract take(timeUs: number, value: Value): boolean;
+  protected abstract take(reading: Reading): boolean;
   /** What is sent for the newest reading of the piece. */
   protected abstract endValue(): Value;
   /** The piece cannot hold this reading, which directly follows it. */
-  protected abstract advance(reading: Reading, value: Value): readonly Point[];
+  protected abstract advance(reading: Reading): readonly Point[];
 
   /** Sends the newest reading of the piece if it is held, and lets the next piece begin there. */
   protected endHeld(points: Point[]): void {
@@ -111,20 +111,22 @@ export abstract class SegmentReducer implements Reducer {
   }
 
   /** Sends the reading, and begins a piece with it. */
-  protected beginWith(reading: Reading, value: Value): Point {
+  protected beginWith(reading: Reading): Point {
     this.handOut(this.isOpen ? this.lastUs : reading.timeUs, reading.timeUs);
     this.isOpen = true;
     this.sensor = reading.sensor;
     this.quality = reading.quality;
     this.startUs = this.lastUs = reading.timeUs;
-    this.begin(reading.timeUs, value);
+    this.begin(reading.timeUs, reading.value);
     return segmentOf(reading);
   }
 
-  /** Takes a reading into a piece that has just begun. */
-  protected hold(timeUs: number): void {
-    this.lastUs = timeUs;
+  /** Takes the reading into a piece that has just begun; false if the piece cannot hold it. */
+  protected continueWith(reading: Reading): boolean {
+    if (reading.timeUs - this.startUs > this.maxPieceUs || !this.take(reading)) return false;
+    this.lastUs = reading.timeUs;
     this.isHeld = true;
+    return true;
   }
 
   /** The held reading is spoken for by the points around it. */
@@ -143,20 +145,20 @@ export abstract class SegmentReducer implements Reducer {
     return { sensor, timeUs, value, quality, form: 'segment' };
   }
 
-  private restart(reading: Reading, value: Value): readonly Point[] {
+  private restart(reading: Reading): readonly Point[] {
     if (!this.isHeld) {
       this.isOpen = false;
-      return [this.beginWith(reading, value)];
+      return [this.beginWith(reading)];
     }
     const end = this.endPiece();
     this.isOpen = false;
-    return [end, this.beginWith(reading, value)];
+    return [end, this.beginWith(reading)];
   }
 
-  private lineValue({ value, quality }: Reading): Value | undefined {
-    if (quality === 'bad' || quality === 'spike' || quality === 'clock-unsynced') return undefined;
-    if (typeof value !== 'number') return this.takesAnyValue ? value : undefined;
-    return Math.abs(value) <= maxMagnitude ? value : undefined;
+  /** Whether it can be part of a piece. */
+  private isReducible({ value, quality }: Reading): boolean {
+    if (quality === 'bad' || quality === 'spike' || quality === 'clock-unsynced') return false;
+    return typeof value === 'number' ? Math.abs(value) <= maxMagnitude : this.takesAnyValue;
   }
 
   private standAlone(reading: Reading): readonly Point[] {

@@ -1,3 +1,5 @@
+import type { Reading } from '../../contract/reading.js';
+
 /** Changes that are looked at before a sensor's smallest step is believed. */
 const learnedFrom = 256;
 /** Two numbers that differ by less than this share of their size differ by the rounding of their decimals. */
@@ -19,7 +21,8 @@ export class SmallestStep {
   ) {}
 
   /** False when it has learned enough: it need not be asked again. */
-  note(value: number): boolean {
+  note({ value }: Reading): boolean {
+    if (typeof value !== 'number') return true;
     const step = Math.abs(value - this.previous);
     const isChange = step > Math.abs(value) * roundingShare;
     this.previous = value;

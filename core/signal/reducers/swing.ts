@@ -1,3 +1,4 @@
+import type { Reading } from '../../contract/reading.js';
 import { LineReducer } from './line-reducer.js';
 import { roundingMargin, shortestWithin } from './rounding-margin.js';
 
@@ -31,8 +32,9 @@ export class Swing extends LineReducer {
     this.riseRun = this.runRun = this.taken = 0;
   }
 
-  protected take(timeUs: number, value: number): boolean {
-    const run = timeUs - this.startUs;
+  protected take(reading: Reading): boolean {
+    const value = reading.value as number;
+    const run = reading.timeUs - this.startUs;
     const rise = value - this.startValue;
     const allowed = this.tolerance - roundingMargin(this.startValue, value);
     // Where doubles are coarser than the tolerance only two points make a line: then the bounds must exclude a third.

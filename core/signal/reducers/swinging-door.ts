@@ -1,3 +1,4 @@
+import type { Reading } from '../../contract/reading.js';
 import { LineReducer } from './line-reducer.js';
 import { roundingMargin } from './rounding-margin.js';
 
@@ -23,8 +24,9 @@ export class SwingingDoor extends LineReducer {
     this.taken = 0;
   }
 
-  protected take(timeUs: number, value: number): boolean {
-    const run = timeUs - this.startUs;
+  protected take(reading: Reading): boolean {
+    const value = reading.value as number;
+    const run = reading.timeUs - this.startUs;
     const rise = value - this.startValue;
     const hinge = this.tolerance - roundingMargin(this.startValue, value);
     if (hinge <= 0 && this.taken > 0) return false;

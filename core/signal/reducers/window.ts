@@ -1,4 +1,4 @@
-import { numericValue, type Point, type Reading } from '../../contract/reading.js';
+import type { Point, Reading } from '../../contract/reading.js';
 import { bucketStart } from '../../contract/time.js';
 import type { Reducer } from '../filter.js';
 import { isWindowWidth } from '../window-parts.js';
@@ -37,7 +37,8 @@ interface OpenWindow {
 export class WindowReducer implements Reducer {
   private readonly closed = new ClosedWindows();
   private open: OpenWindow | undefined;
-  private previousUs: number | undefined;
+  /** NaN and not undefined: a number that may be undefined is allocated anew for each reading. */
+  private previousUs = NaN;
   /** The start of the newest window that was found begun. */
   private begunUs = -Infinity;
 
@@ -50,14 +51,14 @@ export class WindowReducer implements Reducer {
   }
 
   push(reading: Reading): readonly Point[] {
-    const value = summand(reading);
-    if (value === undefined) return [pointOf(reading, 'raw')];
+    if (!canBeInWindow(reading)) return [pointOf(reading, 'raw')];
+    const value = Number(reading.value);
     const { timeUs } = reading;
     const previousUs = this.previousUs;
     this.previousUs = timeUs;
     const { open } = this;
     if (open && timeUs >= open.startUs && timeUs < open.endUs) return this.add(open, reading, value);
-    if (open && timeUs < open.startUs && previousUs! >= open.startUs) return [pointOf(reading, 'raw')];
+    if (open && timeUs < open.startUs && previousUs >= open.startUs) return [pointOf(reading, 'raw')];
     // Later, or before the window for the second time in a row: then the clock stepped back.
     if (!open) return this.begin(reading, value, previousUs);
     const ended = this.close(open);
@@ -68,9 +69,9 @@ export class WindowReducer implements Reducer {
     return this.open && nowUs >= this.open.endUs ? [this.close(this.open)] : none;
   }
 
-  private begin(reading: Reading, value: number, previousUs: number | undefined): readonly Point[] {
+  private begin(reading: Reading, value: number, previousUs: number): readonly Point[] {
     const startUs = bucketStart(reading.timeUs, this.widthUs);
-    const sawStart = previousUs !== undefined && previousUs < startUs && previousUs >= startUs - this.widthUs;
+    const sawStart = previousUs < startUs && previousUs >= startUs - this.widthUs;
     if (!sawStart || startUs === this.begunUs || this.closed.has(startUs)) {
       this.begunUs = Math.max(this.begunUs, startUs);
       return [pointOf(reading, 'raw')];
@@ -119,8 +120,7 @@ export class WindowReducer implements Reducer {
   }
 }
 
-function summand({ value, quality }: Reading): number | undefined {
-  if (quality !== 'good' && quality !== 'uncertain' && quality !== 'spike') return undefined;
-  const number = numericValue(value);
-  return number === undefined || Math.abs(number) > maxSummand ? undefined : number;
+function canBeInWindow({ value, quality }: Reading): boolean {
+  if (quality !== 'good' && quality !== 'uncertain' && quality !== 'spike') return false;
+  return typeof value === 'number' ? Math.abs(value) <= maxSummand : typeof value === 'boolean';
 }
