@@ -1,5 +1,6 @@
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { messageOf, RetryableError } from '#core/runtime/errors.js';
+import './small-packets.js';
 import { openVerifiedStream } from './open-stream.js';
 import type { TimeKnowledge } from './verify-chain.js';
 

@@ -4,7 +4,7 @@
  *
  *   node dist/test/bench/edge-agent.js '{"url":"mqtt://…","folder":"…","channels":200,"perSecond":1000}'
  */
-import { setFlagsFromString } from 'node:v8';
+import './small-heap.js';
 import { Registry } from 'prom-client';
 import type { SensorDescription } from '../../core/contract/catalogue.js';
 import type { Reading } from '../../core/contract/reading.js';
@@ -35,9 +35,6 @@ export interface AgentFigures {
   readonly packs: number;
   readonly writtenBytesPerReading: number;
 }
-
-// As the command does.
-setFlagsFromString('--semi-space-growth-factor=1');
 
 const load = JSON.parse(process.argv[2]!) as AgentLoad;
 /** Readings that the agent may hold in memory before the source waits: nothing may be dropped for want of room. */
