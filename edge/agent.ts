@@ -3,7 +3,7 @@
 //  sensor ─► sampler ─┘   (checks,   (filters, └─ alerts ────────────────► alert lane ─┘
 //            (schedule)    stamps)    reducer)
 import { setMaxListeners } from 'node:events';
-import { Gauge, Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Alert } from '#core/contract/alert.js';
 import type { SensorDescription } from '#core/contract/catalogue.js';
 import type { Point, Reading } from '#core/contract/reading.js';
@@ -16,6 +16,7 @@ import { alignedTicks } from './agent/aligned-ticks.js';
 import { Channel } from './agent/channel.js';
 import { Outgoing, type OutgoingOptions, type PackOptions } from './agent/outgoing.js';
 import { Sampler, type SamplerHooks, type ScheduledSensor, type SensorStatus } from './agent/sampler.js';
+import { exportSensors, jitterMeter } from './agent/sensor-metrics.js';
 import { UniqueStamps } from './agent/unique-stamps.js';
 
 export type { ScheduledSensor, SensorStatus } from './agent/sampler.js';
@@ -88,7 +89,7 @@ export class Agent implements Part {
     };
     this.setup = options;
     this.samplers = this.createSamplers();
-    exportJitter(registry, () => this.samplers);
+    exportSensors(registry, () => this.samplers.map((sampler) => sampler.status()));
     options.timeline?.onStep((byUs, becameKnown) => this.follow(byUs, becameKnown));
     const help = 'Points in memory that the outbox has not taken';
     observe(registry, 'fieldline_edge_waiting_points', help, () => this.outgoing.waitingPoints);
@@ -286,29 +287,4 @@ function byInterval(samplers: readonly Sampler[]): Map<number, Sampler[]> {
     else groups.set(sampler.intervalMs, [sampler]);
   }
   return groups;
-}
-
-/** How late reads begin, as a histogram. */
-function jitterMeter(registry: Registry): (jitterMs: number) => void {
-  const histogram = new Histogram({
-    name: 'fieldline_edge_sampling_jitter_seconds',
-    help: 'Time from the due moment of a read to its beginning',
-    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1],
-    registers: [registry],
-  });
-  return (jitterMs) => histogram.observe(Math.max(0, jitterMs) / 1000);
-}
-
-/** The same for each sensor, as a number to look at without a query. */
-function exportJitter(registry: Registry, samplers: () => readonly Sampler[]): void {
-  new Gauge({
-    name: 'fieldline_edge_sampling_jitter_p99_seconds',
-    help: 'Time from due moment to beginning within which 99 % of the last reads of a sensor began',
-    labelNames: ['sensor'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const sampler of samplers()) this.set({ sensor: sampler.name }, sampler.status().p99JitterMs / 1000);
-    },
-  });
 }

@@ -41,13 +41,13 @@ channels:
   - { name: press.temp, column: temp, quantity: temperature, unit: Cel }
   - { name: press.power, column: power, quantity: power, unit: W }`,
   shape,
-  create: (options: z.output<z.ZodObject<typeof shape>>, { clock }: DriverParts) => {
+  create: (options: z.output<z.ZodObject<typeof shape>>, { clock, logger }: DriverParts) => {
     if (options.loop && options.times === 'file') {
       throw new FatalError(
         'bad-config',
         `${options.path}: with loop, times must be now, or each round has the same stamps`,
       );
     }
-    return new ReplaySensor({ ...options, clock });
+    return new ReplaySensor({ ...options, clock, logger });
   },
 } satisfies SensorDriver;

@@ -3,6 +3,7 @@ import type { SensorDescription } from '#core/contract/catalogue.js';
 import type { Reading } from '#core/contract/reading.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { messageOf, RetryableError } from '#core/runtime/errors.js';
+import type { Logger } from '#core/runtime/logger.js';
 import { csvTable, type CsvTableRow } from '#core/runtime/csv-series.js';
 import { describeChannels, scaled, type ChannelConfig } from '../channel-shape.js';
 import { ReadingBuffer } from '../reading-buffer.js';
@@ -15,6 +16,7 @@ export interface ReplayChannel extends ChannelConfig {
 
 export interface ReplaySensorOptions {
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly path: string;
   readonly timeColumn: string;
   readonly channels: readonly ReplayChannel[];
@@ -104,7 +106,7 @@ export class ReplaySensor implements Sensor {
       this.take(row, timeline);
       timeline.passed(row.timeUs);
       this.next = (await this.pull()) ?? (this.options.loop ? await this.beginAgain(timeline) : undefined);
-      if (!this.next && this.state === 'running') this.state = 'ended';
+      if (!this.next && this.state === 'running') this.end();
     }
   }
 
@@ -119,6 +121,11 @@ export class ReplaySensor implements Sensor {
       if (!Number.isFinite(raw)) this.buffer.drop('bad-value');
       else this.buffer.push({ sensor: channel.name, timeUs: stampUs, value: scaled(raw, channel), quality: 'good' });
     }
+  }
+
+  private end(): void {
+    this.state = 'ended';
+    this.options.logger.info({ path: this.options.path, line: this.line }, 'the replayed file has ended');
   }
 
   private async beginAgain(timeline: Timeline): Promise<CsvTableRow | undefined> {

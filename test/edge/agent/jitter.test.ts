@@ -32,6 +32,8 @@ describe('the time by which reads begin late', () => {
     expect(p99JitterMs).toBe(40);
     const text = await registry.metrics();
     expect(text).toMatch(/^fieldline_edge_sampling_jitter_p99_seconds\{sensor="probe"\} 0\.04$/m);
+    expect(text).toMatch(/^fieldline_edge_sensor_up\{sensor="probe"\} 1$/m);
+    expect(text).toMatch(/^fieldline_edge_sensor_failures\{sensor="probe"\} 0$/m);
   });
 
   it('has a percentile that is never too low, and at most a fifth too high', () => {
