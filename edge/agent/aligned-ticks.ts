@@ -3,7 +3,7 @@ import type { Clock } from '#core/runtime/clock.js';
 
 /** A longer sleep is cut, so that a step of the wall clock moves the next tick within this time. */
 const maxSleepMs = 10_000;
-/** A tick that is later, or earlier, belongs to a clock that was set, or to a machine that slept. */
+/** A tick that is later, or earlier, is no late one: the clock was set meanwhile, or the machine slept. */
 const maxAwayUs = 60e6;
 
 /**
@@ -29,8 +29,10 @@ export async function alignedTicks(
     }
     await clock.sleep(waitMs, signal);
     if (signal.aborted) return;
-    if (Math.abs(clock.nowUs() - dueUs) > maxAwayUs) dueUs = NaN;
-    else onTick(dueUs);
+    const nowUs = clock.nowUs();
+    const isAway = Math.abs(nowUs - dueUs) > maxAwayUs;
+    onTick(isAway ? nowUs : dueUs);
+    if (isAway) dueUs = NaN;
   }
 }
 

@@ -71,9 +71,13 @@ export class DeviceClock implements Clock, Timeline, Part {
   }
 
   nowUs(): number {
-    const { system, boot } = this.options;
-    if (this.source === 'unknown') return uptimeStamp(boot.uptimeUs());
-    return this.lives.place(this.source === 'system' ? system.nowUs() : this.offsetUs + boot.uptimeUs());
+    const uptimeUs = this.options.boot.uptimeUs();
+    if (this.source === 'unknown') return uptimeStamp(uptimeUs);
+    if (this.source === 'reckoned') return this.lives.place(this.offsetUs + uptimeUs);
+    const timeUs = this.options.system.nowUs();
+    // Told before anything is stamped with it.
+    if (Math.abs(timeUs - uptimeUs - this.offsetUs) > stepUs) this.become('system', timeUs - uptimeUs);
+    return this.lives.place(timeUs);
   }
 
   monotonicMs(): number {

@@ -19,7 +19,7 @@ export interface ClockExchangeOptions {
 
 /** An answer that took longer tells too little: it may be wrong by half of that. */
 const maxRoundTripUs = 2e6;
-const againMs = 5000;
+const again = { firstMs: 5000, maxMs: 300_000 };
 const renewMs = 3_600_000;
 
 /** What a device and its gateway say of clocks on one connection: the device tells those of its boots, and asks the time. */
@@ -37,9 +37,10 @@ export class ClockExchange {
     const off = clock.onNews(() => void this.tell());
     ended.addEventListener('abort', off);
     void this.tell();
-    while (mayAsk && !ended.aborted) {
+    for (let waitMs = again.firstMs; mayAsk && !ended.aborted; waitMs = Math.min(waitMs * 2, again.maxMs)) {
       const isKnown = !clock.wantsTime || (await this.ask(ended));
-      await clock.sleep(isKnown ? renewMs : againMs, ended);
+      if (isKnown) waitMs = again.firstMs / 2;
+      await clock.sleep(isKnown ? renewMs : waitMs, ended);
     }
   }
 
