@@ -85,11 +85,12 @@ export const reduceSchema = z
     const fault = (message: string, path: string[] = []) => issues.addIssue({ code: 'custom', message, path });
     if (given.length !== 1) return fault(`needs one of ${kinds.join(', ')}, and no two of them`);
     const tolerance = toleranceOf(config)?.tolerance;
-    if (config.p95 !== undefined && config.window === undefined) fault('is only for window', ['p95']);
-    if (typeof tolerance === 'string' && config.span === undefined) fault('percent need it', ['span']);
+    if (config.p95 !== undefined && config.window === undefined) fault('is for window only', ['p95']);
+    if (typeof tolerance === 'string' && config.span === undefined)
+      fault('is needed for a tolerance in percent', ['span']);
     for (const only of ['span', 'heartbeat', 'maxGap'] as const) {
       if (config[only] !== undefined && tolerance === undefined)
-        fault(`is only for ${segmentNames.join(', ')}`, [only]);
+        fault(`is for ${segmentNames.join(', ')} only`, [only]);
     }
   });
 export type ReduceConfig = z.infer<typeof reduceSchema>;

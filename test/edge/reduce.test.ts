@@ -46,12 +46,12 @@ describe('reduce', () => {
       ': needs one of window, swing, swingingDoor, deadband, minInterval, and no two of them',
     ]);
     expect(faults({ window: '10s', swing: 1 })).toHaveLength(1);
-    expect(faults({ swing: '1%' })).toEqual(['span: percent need it']);
-    expect(faults({ swing: 1, p95: true })).toEqual(['p95: is only for window']);
+    expect(faults({ swing: '1%' })).toEqual(['span: is needed for a tolerance in percent']);
+    expect(faults({ swing: 1, p95: true })).toEqual(['p95: is for window only']);
     expect(faults({ window: '7s' })).toEqual(['window: must divide a minute, or be whole minutes that divide an hour']);
     expect(faults({ window: '10s', span: 5, maxGap: '1m' })).toEqual([
-      'span: is only for swing, swingingDoor, deadband',
-      'maxGap: is only for swing, swingingDoor, deadband',
+      'span: is for swing, swingingDoor, deadband only',
+      'maxGap: is for swing, swingingDoor, deadband only',
     ]);
   });
 
