@@ -66,6 +66,7 @@ export class BlockReader {
 
   private learn(parts: readonly Block[], isRead: boolean, isRefused: boolean): void {
     this.refusals = isRefused ? this.refusals + 1 : 0;
+    if (!isRefused) this.readsUntilTrial = 0;
     if (!isRead && this.readsUntilTrial < 0) this.readsUntilTrial = readsBetweenTrials;
     if (isRead && this.refusals > 1) this.parts = parts;
   }

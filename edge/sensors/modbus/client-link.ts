@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type ModbusClient from 'modbus-serial';
 import { messageOf, RetryableError } from '#core/runtime/errors.js';
+import type { Clock } from '#core/runtime/clock.js';
 import { ModbusException, type ModbusLink, type ModbusRequest, type OpenModbusLink } from './link.js';
 import { tables } from './register-map.js';
 
@@ -28,6 +29,8 @@ export interface RtuLinkOptions {
   readonly parity: 'none' | 'even' | 'odd';
   readonly dataBits: 7 | 8;
   readonly stopBits: 1 | 2;
+  /** Silence on the line before each request. Default 3.5 characters, as the standard wants it. */
+  readonly quietMs?: number | undefined;
   readonly requestTimeoutMs: number;
 }
 
@@ -48,11 +51,12 @@ export function tcpLink(options: TcpLinkOptions): OpenModbusLink {
   };
 }
 
-export function rtuLink({ path, requestTimeoutMs, ...line }: RtuLinkOptions): OpenModbusLink {
+export function rtuLink(options: RtuLinkOptions, clock: Clock): OpenModbusLink {
+  const { path, requestTimeoutMs, baudRate, parity, dataBits, stopBits, quietMs = quietTimeMs(baudRate) } = options;
   return async () => {
     const client = await newClient();
     try {
-      await client.connectRTUBuffered(path, line);
+      await client.connectRTUBuffered(path, { baudRate, parity, dataBits, stopBits });
     } catch (cause) {
       throw new RetryableError('unavailable', `${path}: ${messageOf(cause)}`, { cause });
     }
@@ -63,14 +67,22 @@ export function rtuLink({ path, requestTimeoutMs, ...line }: RtuLinkOptions): Op
       client,
       requestTimeoutMs,
       () => closed(client),
-      // Frames on a line have no number: what came before the request would be taken for its answer.
-      () => (port._buffer = Buffer.alloc(0)),
+      async () => {
+        await clock.sleep(quietMs);
+        // Frames on a line have no number: what came before the request would be taken for its answer.
+        port._buffer = Buffer.alloc(0);
+      },
     );
     client.on('error', (error) => link.ended(messageOf(error)));
     client.on('close', () => link.ended(`${path} is gone`));
     client.setTimeout(requestTimeoutMs);
     return link;
   };
+}
+
+/** Modbus over serial line, section 2.5.1.1: 3.5 characters of 11 bits, and 1.75 ms on fast lines. */
+function quietTimeMs(baudRate: number): number {
+  return baudRate > 19_200 ? 1.75 : (3.5 * 11 * 1000) / baudRate;
 }
 
 /** What modbus-serial keeps of a serial port: bytes that came and were no part of an answer yet. */
@@ -85,7 +97,7 @@ class ClientLink implements ModbusLink {
     private readonly client: Client,
     private readonly requestTimeoutMs: number,
     private readonly cut: () => Promise<void>,
-    private readonly forget: () => void = () => undefined,
+    private readonly prepare?: () => Promise<void>,
   ) {}
 
   get isOpen(): boolean {
@@ -115,7 +127,7 @@ class ClientLink implements ModbusLink {
   private async send(request: ModbusRequest): Promise<Buffer> {
     const { client } = this;
     const { unitId, table, address, count } = request;
-    this.forget();
+    await this.prepare?.();
     client.setID(unitId);
     const ask = {
       holding: () => client.readHoldingRegisters(address, count),
@@ -136,6 +148,7 @@ class ClientLink implements ModbusLink {
     if (errno === 'ETIMEDOUT') {
       return new RetryableError('timeout', `${place}: no answer within ${this.requestTimeoutMs} ms`, { cause: error });
     }
+    if (errno === 'ECONNREFUSED') return new RetryableError('unavailable', 'the connection has ended');
     return new RetryableError('bad-data-format', `${place}: ${messageOf(error)}`, { cause: error });
   }
 }

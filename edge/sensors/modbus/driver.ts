@@ -45,6 +45,9 @@ const rtuShape = {
     .union([z.literal(1), z.literal(2)])
     .default(1)
     .describe('Stop bits; the standard is 2 without parity'),
+  quietMs: durationBetween('0ms', '1s')
+    .optional()
+    .describe('Silence before each request, which slow devices need. Default: 3.5 characters, as the standard says'),
   ...commonShape,
 };
 
@@ -69,7 +72,7 @@ export const modbusRtuDriver = {
   example: `driver: modbus-rtu\npath: /dev/ttyUSB0\nbaudRate: 9600\nintervalMs: 5s\n${exampleMap}`,
   shape: rtuShape,
   create: (options: z.output<z.ZodObject<typeof rtuShape>>, parts: DriverParts) =>
-    sensor(options, parts, rtuLink(options)),
+    sensor(options, parts, rtuLink(options, parts.clock)),
 } satisfies SensorDriver;
 
 function sensor(options: CommonOptions, parts: DriverParts, open: OpenModbusLink): ModbusSensor {
