@@ -40,7 +40,7 @@ const kinds = z.discriminatedUnion('kind', [
     ...shape,
   }),
   z.strictObject({
-    kind: z.literal('gpio').describe('The state of a GPIO line'),
+    kind: z.literal('gpio').describe('The state of a GPIO line, where the kernel has it in /sys/class/gpio'),
     line: z.int().min(0).describe('Number of the line, on its chip if one is named'),
     chip: z.string().min(1).optional().describe('Label of the chip: pinctrl-bcm2711'),
     activeLow: z.boolean().optional().describe('Whether a low voltage means true. Default: as it is set'),

@@ -80,6 +80,12 @@ export class SerialSensor implements Sensor {
     return this.buffer.takeDropped();
   }
 
+  detail(): string {
+    if (this.failure !== undefined) return this.failure;
+    const forMs = Math.round(this.options.clock.monotonicMs() - this.lastHeardMs);
+    return this.heardSinceOpen ? `last heard ${forMs} ms ago` : `open for ${forMs} ms, and nothing heard`;
+  }
+
   async stop(deadlineMs: number): Promise<void> {
     const { port } = this;
     this.port = undefined;
@@ -93,7 +99,8 @@ export class SerialSensor implements Sensor {
   private hear(chunk: Buffer): void {
     const { clock, gapMs } = this.options;
     const nowMs = clock.monotonicMs();
-    if (nowMs - this.lastHeardMs > (this.heardSinceOpen ? gapMs : settledMs)) this.parser.begin(true);
+    const isBegun = this.heardSinceOpen || this.options.request !== undefined;
+    if (nowMs - this.lastHeardMs > (isBegun ? gapMs : settledMs)) this.parser.begin(true);
     this.lastHeardMs = nowMs;
     this.heardSinceOpen = true;
     this.parser.take(chunk, clock.nowUs());
@@ -115,7 +122,6 @@ export class SerialSensor implements Sensor {
       // An answer that came too late is not the answer to this.
       await port?.flush();
       this.parser.begin(true);
-      this.heardSinceOpen = true;
       const done = new AbortController();
       await Promise.race([port?.write(request).then(() => woken), clock.sleep(replyMs, done.signal)]);
       done.abort();

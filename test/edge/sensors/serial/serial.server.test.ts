@@ -218,6 +218,20 @@ describe.skipIf(!(await haveServers('socat')))('a serial sensor', () => {
     expect((user + system) / 1000).toBeLessThan(60);
   });
 
+  it('has what it leaves out counted by the agent', async () => {
+    const line = await openLine();
+    const { agent } = testAgent(systemClock, {
+      sensors: [{ name: 'device', sensor: sensorAt(line), intervalMs: 20 }],
+    });
+    await agent.start();
+    onTestFinished(() => agent.stop(2000));
+    expect(agent.status().sensors[0]!.detail).toMatch(/^open for \d+ ms, and nothing heard$/);
+    await line.send('\n1,2\nx,y\n3,4\n');
+    await waitFor('the readings', 5000, () => agent.status().in >= 6);
+    expect(agent.status()).toMatchObject({ in: 6, dropped: 2, reasons: { 'bad-value': 2 } });
+    expect(agent.status().sensors[0]!.detail).toMatch(/^last heard \d+ ms ago$/);
+  });
+
   it('comes back by itself in an agent, whose other sensors never noticed', async () => {
     const [line, other] = [await openLine(), await openLine()];
     other.answer = () => '7\n';
