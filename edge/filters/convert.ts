@@ -24,6 +24,6 @@ export const convert = {
   example: 'filter: convert\nfrom: degF\nto: Cel',
   shape,
   create: ({ from, to }: Options, channel: SensorDescription) =>
-    configured('convert', () => new Convert(from ?? (channel.unit), to)),
+    configured('convert', () => new Convert(from ?? channel.unit, to)),
   describe: ({ to }: Options, channel: SensorDescription): SensorDescription => ({ ...channel, unit: to }),
 };
