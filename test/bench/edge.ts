@@ -19,7 +19,7 @@ import { messageOf } from '../../core/runtime/errors.js';
 import { LevelOutbox } from '../../edge/outbox/level-outbox.js';
 import { startMosquitto } from '../servers/mosquitto.js';
 import { benchOptions, printResult, round } from './bench-output.js';
-import type { AgentFigures, AgentLoad } from './edge-agent.js';
+import type { AgentFigures, AgentLoad } from './edge-load.js';
 import { runTelegraf } from './telegraf.js';
 
 const options = benchOptions(process.argv);

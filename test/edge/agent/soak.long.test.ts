@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
-import type { AgentFigures } from '../../bench/edge-agent.js';
+import type { AgentFigures } from '../../bench/edge-load.js';
 import { startMosquitto } from '../../servers/mosquitto.js';
 import { tempDir } from '../../support/temp-dir.js';
 
