@@ -17,6 +17,7 @@ import { sensorFailureSuite, sensorSuite, type BreakableSensor } from '../../../
 import { haveServers } from '../../../servers/ensure.js';
 import { freePort } from '../../../servers/free-port.js';
 import { startMosquitto, type Mosquitto } from '../../../servers/mosquitto.js';
+import { startTcpProxy } from '../../../servers/tcp-proxy.js';
 import { waitFor } from '../../../servers/wait-for.js';
 import { tasmotaSensor, zigbeeClimate } from './payloads.js';
 
@@ -171,6 +172,28 @@ describe.skipIf(!(await haveServers('mosquitto')))('mqtt-in at a mosquitto', () 
     await waitFor('a connection', 10_000, () => device.connected);
     await say('zigbee2mqtt/kitchen', { temperature: 3 });
     expect((await readings(sensor, 1)).map(({ value }) => value)).toEqual([3]);
+  });
+
+  it('notices a broker that stands still, also when it should accept, and hears it when it goes on', async () => {
+    const proxy = await startTcpProxy({ target: broker.port });
+    cleanUps.push(() => proxy.stop());
+    const url = `mqtt://127.0.0.1:${proxy.port}`;
+    const sensor = sensorOf({ url, keepaliveMs: '1s', connectTimeoutMs: '200ms' });
+    await sensor.start();
+    await say('zigbee2mqtt/kitchen', { temperature: 1 });
+    await readings(sensor, 1);
+    proxy.stall();
+    await waitFor('an error', 10_000, () =>
+      sensor.read().then(
+        () => false,
+        () => true,
+      ),
+    );
+    await expect(sensor.start()).rejects.toMatchObject({ name: 'RetryableError', code: 'unavailable' });
+    proxy.heal();
+    await waitFor('a start', 10_000, () => sensor.start().then(() => true));
+    await say('zigbee2mqtt/kitchen', { temperature: 2 });
+    expect((await readings(sensor, 1)).map(({ value }) => value)).toEqual([2]);
   });
 
   it('is bounded: the oldest give way, and are counted', async () => {
