@@ -118,15 +118,16 @@ export class SerialSensor implements Sensor {
     const { port } = this;
     const woken = new Promise<void>((resolve) => (this.wake = resolve));
     const askedMs = clock.monotonicMs();
+    const done = new AbortController();
     try {
       // An answer that came too late is not the answer to this.
       await port?.flush();
       this.parser.begin(true);
-      const done = new AbortController();
       await Promise.race([port?.write(request).then(() => woken), clock.sleep(replyMs, done.signal)]);
-      done.abort();
     } catch (error) {
       this.fail(messageOf(error));
+    } finally {
+      done.abort();
     }
     if (this.failure === undefined && this.lastHeardMs < askedMs) this.fail(`no answer within ${replyMs} ms`);
   }
