@@ -15,6 +15,7 @@ import type { GatewayConfig } from './config.js';
 import { ConfigDoor } from './desired/config-door.js';
 import { DesiredConfigs } from './desired/desired-configs.js';
 import { DeviceEvents } from './desired/device-events.js';
+import { EpochGuard } from './epochs/epoch-guard.js';
 import { Intake } from './intake/intake.js';
 import { Relay } from './relay/relay.js';
 import { TimeAnswers } from './relay/time-answers.js';
@@ -49,15 +50,16 @@ export interface Gateway extends Part {
 export function createGateway(config: GatewayConfig, dependencies: GatewayDependencies): Gateway {
   const { log, clock, logger, registry, secret, random = Math.random } = dependencies;
   const relay = new Relay({ log, clock, random, logger, registry });
-  const { maxPayloadBytes } = config.limits;
-  const answers = new TimeAnswers({ clock, logger, publishCommand: (...command) => broker.publishCommand(...command) });
+  const publishCommand: Gateway['publishCommand'] = (...command) => broker.publishCommand(...command);
+  const answers = new TimeAnswers({ clock, logger, publishCommand });
   const configs = new DesiredConfigs({ logger, publish: (...config) => broker.publishConfig(...config) });
-  const events = new DeviceEvents({ log, clock, logger, listeners: [(event) => configs.learn(event)] });
+  const guard = new EpochGuard({ clock, logger, random, publishCommand });
+  const events = new DeviceEvents({ log, clock, logger, listeners: [(e) => configs.learn(e), (e) => guard.learn(e)] });
   const next: typeof relay.submit = (message, decoded) => {
     answers.take(message, decoded);
-    relay.submit(message, decoded);
+    if (guard.passes(message, decoded)) relay.submit(message, decoded);
   };
-  const intake = new Intake({ clock, logger, maxPayloadBytes, next });
+  const intake = new Intake({ clock, logger, maxPayloadBytes: config.limits.maxPayloadBytes, next });
   const broker = new MqttBroker({
     ...config.mqtt,
     auth: { mode: config.mqtt.auth, secret },
@@ -67,13 +69,13 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     logger,
     registry,
   });
-  const parts = [events, relay, broker, configs];
+  const parts = [events, relay, guard, broker, configs];
   return {
     start: () => startAll(parts),
     stop: (deadlineMs) => stopAll(parts, deadlineMs),
     address: () => broker.address(),
     status: () => ({ ...broker.status(), ...relay.status(), logHealthy: log.healthy() }),
-    publishCommand: (device, id, payload) => broker.publishCommand(device, id, payload),
+    publishCommand,
     door: new ConfigDoor({ log, configs, secret }),
   };
 }

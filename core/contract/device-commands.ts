@@ -22,9 +22,7 @@ export const deviceCommandSchema = z.discriminatedUnion('type', [
     type: z.literal('new-epoch'),
     epoch: z.string(),
     seen: z.int().nonnegative(),
-    conflict: z
-      .object({ seq: z.int().nonnegative(), bytes: z.int().nonnegative(), crc32: z.int().nonnegative() })
-      .optional(),
+    conflict: z.object({ seq: z.int().nonnegative(), crc32: z.int().nonnegative() }).optional(),
     ...expiry,
   }),
   /** Stop this sensor and start it anew. */

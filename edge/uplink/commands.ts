@@ -88,7 +88,7 @@ export class Commands {
   /** Whether the pack that this device has under the number is another than the gateway's. */
   async #isAnother(conflict: NewEpoch['conflict']): Promise<boolean> {
     const own = conflict && (await this.options.outbox.payloadOf?.(conflict.seq));
-    return own !== undefined && (own.byteLength !== conflict!.bytes || crc32(own) !== conflict!.crc32);
+    return own !== undefined && crc32(own) !== conflict!.crc32;
   }
 }
 

@@ -102,8 +102,10 @@ export class Link {
     const { connection, session, clock } = this.options;
     const over = new AbortController();
     this.#pump.end();
-    const offline = this.#state({ type: 'offline', session }).catch(() => undefined);
-    await Promise.race([offline, clock.sleep(deadlineMs / 2, over.signal)]);
+    // Whoever comes back with an older card is known by the last number.
+    const farewell = [this.#heartbeat(), this.#state({ type: 'offline', session })];
+    const said = Promise.all(farewell).catch(() => undefined);
+    await Promise.race([said, clock.sleep(deadlineMs / 2, over.signal)]);
     await Promise.race([connection.end(), clock.sleep(deadlineMs / 2, over.signal)]);
     over.abort();
     connection.cut();

@@ -50,6 +50,7 @@ export class PublishGate {
       account.release(packet.length!);
       // What is returned is never acknowledged: its connection ends with the gateway.
       if (outcome === 'stored') callback(null);
+      if (outcome === 'refused') callback(this.refuse(client, 'another pack has this number in this epoch'));
     });
   };
 
@@ -75,6 +76,11 @@ export class PublishGate {
   /** Keeps the connections alive that are quiet because of us. */
   refresh(): void {
     for (const client of this.holding.keys()) refreshKeepalive(client);
+  }
+
+  private refuse(client: Client, detail: string): Error {
+    (client.conn as ConnectionStream).refusal = 'number-conflict';
+    return this.options.refusals.add('number-conflict', detail, { client: client.id });
   }
 
   private check(client: Client, { device }: DeviceAccount, packet: PublishPacket) {

@@ -20,6 +20,7 @@ export type RefusalReason =
   | 'will-without-room'
   | 'forbidden-topic'
   | 'retained'
+  | 'number-conflict'
   | 'forbidden-subscription'
   | 'too-many-subscriptions';
 

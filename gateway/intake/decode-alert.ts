@@ -5,11 +5,12 @@ import type { Decoder } from './decoded.js';
 
 /** Alerts of the device, numbered in the same sequence as its packs. They are no readings. */
 export const decodeAlert: Decoder = ({ topic, payload }) => {
-  decodeAlertPack(payload, topic);
+  const { epoch, seq } = decodeAlertPack(payload, topic);
   return {
     kind: 'alert',
     topic: logTopics.alerts.name,
     records: [{ key: deviceKey(topic), value: payload }],
     readings: 0,
+    number: { epoch, seq },
   };
 };

@@ -11,5 +11,6 @@ export const decodeData: Decoder = ({ topic, payload }) => {
     topic: logTopics.readings.name,
     records: [{ key: deviceKey(topic), value: payload }],
     readings: pack.points.length,
+    number: { epoch: pack.epoch, seq: pack.seq },
   };
 };

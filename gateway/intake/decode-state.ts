@@ -18,10 +18,10 @@ export const decodeState: Decoder = (message, births) => {
       births.set(deviceKey(topic), state.session);
       const catalogue = Buffer.from(JSON.stringify(state.catalogue));
       const key = deviceEventKey(topic, 'catalogue', state.catalogueHash);
-      return event('birth', [{ key, value: catalogue }, record(message, 'birth')]);
+      return { ...event('birth', [{ key, value: catalogue }, record(message, 'birth')]), outbox: state };
     }
     case 'heartbeat':
-      return event('heartbeat', [record(message, 'heartbeat')]);
+      return { ...event('heartbeat', [record(message, 'heartbeat')]), outbox: state };
     case 'offline': {
       // The will of a connection that was lost long ago may come after the device is back.
       const newest = births.get(deviceKey(topic));

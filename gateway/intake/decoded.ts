@@ -14,6 +14,10 @@ export interface Decoded {
   readonly reason?: DeadLetterReason;
   /** Set on a query for the time: the id that its answer must carry. */
   readonly timeQuery?: string;
+  /** Of a pack: its number. */
+  readonly number?: { readonly epoch: string; readonly seq: number };
+  /** Of a birth or a heartbeat: the last number that the device gave out. */
+  readonly outbox?: { readonly epoch: string; readonly lastSeq: number };
   /** What became of it, for the message counter; a closed list. */
   readonly kind: MessageKind;
 }

@@ -1,7 +1,10 @@
 import type { DeviceTopic, UpTopic } from '#core/contract/mqtt-topics.js';
 
-/** What became of a message: it is durable and may be acknowledged, or the device keeps it and sends it again. */
-export type Outcome = 'stored' | 'returned';
+/**
+ * What became of a message: it is durable and may be acknowledged; or the device keeps it and sends it again, after
+ * this gateway has ended, or on another connection because this one is `refused`.
+ */
+export type Outcome = 'stored' | 'returned' | 'refused';
 
 /** What a device published, between its arrival and its acknowledgement. */
 export interface DeviceMessage {

@@ -119,7 +119,7 @@ describe('a new epoch', () => {
     await outbox.append([0, 1, 2].map((i) => tracedEntry('data', [`r${i}`])));
     return outbox;
   }
-  const claim = (payload: Uint8Array) => ({ bytes: payload.byteLength, crc32: crc32(payload) });
+  const claim = (payload: Uint8Array) => ({ crc32: crc32(payload) });
 
   it('begins when the gateway has another pack under a number of ours', async () => {
     const outbox = await levelOutbox();
