@@ -1,3 +1,4 @@
+import { FadingCounts } from './fading-counts.js';
 import { symbolCount } from './novelty-quantiser.js';
 
 export interface CountsOptions {
@@ -5,61 +6,78 @@ export interface CountsOptions {
   readonly memory: number;
   /** The share of the probability of anything new that one new symbol gets. */
   readonly novelShare: number;
+  /** For how many readings in a context the probability without it counts. */
+  readonly priorReadings: number;
 }
 
-/** New counts grow instead of old ones fading; at this weight all are put back into range, in a few microseconds. */
-const greatestWeight = 2 ** 20;
+export interface CountsShape {
+  readonly streams: number;
+  readonly contexts: number;
+  /** Streams that are counted by context as well. */
+  readonly contextStreams: number;
+}
+
 /** A symbol whose count has faded below this is new again. */
 const forgotten = 0.01;
 
-/**
- * Fading counts of the symbols of several streams, and how surprising a symbol is: −log₂ of its probability. A symbol
- * not seen before surprises the less, the more often its stream brought something new: I. J. Good: "The population
- * frequencies of species", Biometrika 40 (1953) 237–264.
- */
+/** How probable the symbols of several streams are by what was counted before, at all times and in a context. */
 export class NoveltyCounts {
-  private readonly counts: Float32Array;
-  /** Per stream: the weight of the symbols that were new when they came. */
-  private readonly discoveries: Float64Array;
-  private readonly growth: number;
-  private readonly novelShare: number;
-  private weight = 1;
-  private total = 0;
+  private readonly counts: FadingCounts;
+  private readonly discoveriesAt: number;
+  private readonly totalAt: number;
+  private readonly contextsAt: number;
+  private readonly contextTotalsAt: number;
+  private readonly contexts: number;
+  private readonly options: CountsOptions;
 
-  /** `tables` histograms for `streams` streams; a stream has one for each of its contexts. */
-  constructor(tables: number, streams: number, { memory, novelShare }: CountsOptions) {
-    this.counts = new Float32Array(tables * symbolCount);
-    this.discoveries = new Float64Array(streams);
-    this.growth = 1 + 1 / memory;
-    this.novelShare = novelShare;
+  constructor({ streams, contexts, contextStreams }: CountsShape, options: CountsOptions) {
+    this.discoveriesAt = streams * symbolCount;
+    this.totalAt = this.discoveriesAt + streams;
+    this.contextsAt = this.totalAt + 1;
+    this.contextTotalsAt = this.contextsAt + contextStreams * contexts * symbolCount;
+    this.counts = new FadingCounts(this.contextTotalsAt + contexts, options.memory);
+    this.contexts = contexts;
+    this.options = options;
   }
 
   get bytes(): number {
-    return this.counts.byteLength + this.discoveries.byteLength;
+    return this.counts.bytes;
   }
 
   /** To be called once for a reading, before its symbols. */
-  next(): void {
-    this.weight *= this.growth;
-    this.total += this.weight;
-    if (this.weight > greatestWeight) this.rescale();
+  next(context: number): void {
+    this.counts.step();
+    this.counts.add(this.totalAt);
+    this.counts.add(this.contextTotalsAt + context);
   }
 
-  /** The surprise of a symbol in bits; then the symbol is counted. */
-  surprise(stream: number, table: number, symbol: number): number {
-    const cell = table * symbolCount + symbol;
-    const count = this.counts[cell]!;
-    if (count < forgotten * this.weight) this.discoveries[stream]! += this.weight;
-    this.counts[cell] = count + this.weight;
-    const unseen = (this.novelShare * this.discoveries[stream]! * this.weight) / this.total;
-    return -Math.log2((count + unseen) / this.total);
+  /**
+   * Counts a symbol; returns how probable it was. One not seen before is the more probable, the more often its stream
+   * brought something new: I. J. Good: "The population frequencies of species", Biometrika 40 (1953) 237–264.
+   */
+  probability(stream: number, symbol: number): number {
+    const { counts } = this;
+    const cell = stream * symbolCount + symbol;
+    const discoveries = this.discoveriesAt + stream;
+    const count = counts.at(cell);
+    if (count < forgotten) counts.add(discoveries);
+    counts.add(cell);
+    const total = counts.at(this.totalAt);
+    return (count + (this.options.novelShare * counts.at(discoveries)) / total) / total;
   }
 
-  private rescale(): void {
-    const factor = 1 / this.weight;
-    for (let i = 0; i < this.counts.length; i += 1) this.counts[i]! *= factor;
-    for (let i = 0; i < this.discoveries.length; i += 1) this.discoveries[i]! *= factor;
-    this.total *= factor;
-    this.weight = 1;
+  /**
+   * The same in a context. `overall` is the probability without it, which alone counts in a context that is new, so that
+   * the first hours of a day are no anomaly.
+   */
+  probabilityIn(context: number, stream: number, symbol: number, overall: number): number {
+    const { counts } = this;
+    const { priorReadings } = this.options;
+    const cell = this.contextsAt + (stream * this.contexts + context) * symbolCount + symbol;
+    const count = counts.at(cell);
+    counts.add(cell);
+    // Without the reading at hand.
+    const total = counts.at(this.contextTotalsAt + context) - 1;
+    return (count + priorReadings * overall) / (total + priorReadings);
   }
 }

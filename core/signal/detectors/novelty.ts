@@ -7,7 +7,7 @@ import { NoveltyQuantiser, type QuantiserOptions } from './novelty-quantiser.js'
 export interface NoveltyOptions extends Partial<QuantiserOptions & CountsOptions & PeakOptions> {
   /** Readings that are learned from and get the score 0. Default 750. */
   readonly warmup?: number;
-  /** How much a daily feature counts beside a plain one. Default 2. */
+  /** How much a daily feature counts beside a plain one. Default 2.5. */
   readonly dailyWeight?: number;
 }
 
@@ -16,9 +16,10 @@ const defaults = {
   resolution: 3,
   memory: 16_000,
   novelShare: 0.1,
+  priorReadings: 0.1,
   smoothing: 8,
-  floorBits: 1.5,
-  apart: 150,
+  floorBits: 1.8,
+  apart: 130,
   factor: 1.8,
   penalty: 0.3,
 } satisfies QuantiserOptions & CountsOptions & PeakOptions;
@@ -30,7 +31,7 @@ const dailyFeatures = Uint8Array.from(
   levelSpans.flatMap((_, level) => [kinds.mean, kinds.maximum].map((kind) => level * kindsPerLevel + kind)),
 );
 /** The height of a peak that gets the score 0.5. */
-const halfHeight = 0.4;
+const halfHeight = 0.45;
 /** Keeps differences and sums finite. */
 const greatest = 1e150;
 
@@ -50,6 +51,7 @@ export class NoveltyDetector {
   private readonly pyramid = new NoveltyPyramid();
   private readonly gap = new NoveltyGap();
   private readonly symbols = new Uint8Array(featureCount);
+  private readonly probabilities = new Float64Array(featureCount);
   private readonly quantiser: NoveltyQuantiser;
   private readonly counts: NoveltyCounts;
   private readonly peaks: NoveltyPeaks;
@@ -57,11 +59,11 @@ export class NoveltyDetector {
   private readonly dailyWeight: number;
   private seen = 0;
 
-  constructor({ warmup = 750, dailyWeight = 2, ...options }: NoveltyOptions = {}) {
+  constructor({ warmup = 750, dailyWeight = 2.5, ...options }: NoveltyOptions = {}) {
     const settings = { ...defaults, ...options };
     this.quantiser = new NoveltyQuantiser(featureCount, settings);
-    const tables = featureCount + dailyFeatures.length * dayParts;
-    this.counts = new NoveltyCounts(tables, featureCount + dailyFeatures.length, settings);
+    const shape = { streams: featureCount, contexts: dayParts, contextStreams: dailyFeatures.length };
+    this.counts = new NoveltyCounts(shape, settings);
     this.peaks = new NoveltyPeaks(settings);
     this.warmup = warmup;
     this.dailyWeight = dailyWeight;
@@ -69,8 +71,9 @@ export class NoveltyDetector {
 
   /** What its arrays hold: nearly all of its memory, and the same for every series. */
   get bytes(): number {
-    const { pyramid, quantiser, counts, peaks, symbols } = this;
-    return pyramid.bytes + quantiser.bytes + counts.bytes + peaks.bytes + symbols.byteLength;
+    const { pyramid, quantiser, counts, peaks, symbols, probabilities } = this;
+    const own = symbols.byteLength + probabilities.byteLength;
+    return own + pyramid.bytes + quantiser.bytes + counts.bytes + peaks.bytes;
   }
 
   /** By how many of its own deviations the series surprises now; about 0 is usual. */
@@ -94,16 +97,20 @@ export class NoveltyDetector {
     this.gap.shift(byUs);
   }
 
-  /** The mean surprise of all features, in bits. */
+  /** The mean surprise of all features, in bits: −log₂ of how probable they were. */
   private surprise(timeUs: number): number {
-    const { counts, symbols } = this;
+    const { counts, symbols, probabilities } = this;
     const part = Math.floor((timeUs / dayUs - Math.floor(timeUs / dayUs)) * dayParts);
-    counts.next();
+    counts.next(part);
     let plain = 0;
-    for (let i = 0; i < featureCount; i += 1) plain += counts.surprise(i, i, symbols[i]!);
+    for (let i = 0; i < featureCount; i += 1) {
+      probabilities[i] = counts.probability(i, symbols[i]!);
+      plain -= Math.log2(probabilities[i]!);
+    }
     let daily = 0;
     for (let i = 0; i < dailyFeatures.length; i += 1) {
-      daily += counts.surprise(featureCount + i, featureCount + i * dayParts + part, symbols[dailyFeatures[i]!]!);
+      const feature = dailyFeatures[i]!;
+      daily -= Math.log2(counts.probabilityIn(part, i, symbols[feature]!, probabilities[feature]!));
     }
     return (plain + this.dailyWeight * daily) / (featureCount + this.dailyWeight * dailyFeatures.length);
   }

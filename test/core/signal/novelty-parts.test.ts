@@ -62,41 +62,59 @@ describe('the quantiser', () => {
 });
 
 describe('the counts', () => {
-  const surprises = (counts: NoveltyCounts, symbols: readonly number[]) =>
+  const shape = { streams: 1, contexts: 2, contextStreams: 1 };
+  const make = (memory = 1e9) => new NoveltyCounts(shape, { memory, novelShare: 0.1, priorReadings: 0.1 });
+  const bits = (counts: NoveltyCounts, symbols: readonly number[]) =>
     symbols.map((symbol) => {
-      counts.next();
-      return counts.surprise(0, 0, symbol);
+      counts.next(0);
+      return -Math.log2(counts.probability(0, symbol));
     });
 
-  it('are surprised by the rare more than by the common, and most by the new', () => {
-    const counts = new NoveltyCounts(1, 1, { memory: 1e9, novelShare: 0.1 });
-    surprises(
+  it('find the rare more surprising than the common, and the new most', () => {
+    const counts = make();
+    bits(
       counts,
       Array.from({ length: 1000 }, (_, i) => (i % 100 === 0 ? 1 : 0)),
     );
-    const [common, rare, fresh] = surprises(counts, [0, 1, 2]);
+    const [common, rare, fresh] = bits(counts, [0, 1, 2]);
     expect(common).toBeCloseTo(-Math.log2(0.99), 2);
     expect(rare).toBeCloseTo(-Math.log2(0.01), 1);
     expect(fresh).toBeGreaterThan(rare! + 4);
   });
 
-  it('are surprised less by the new in a stream that often brings it', () => {
-    const [calm, lively] = [0, 1].map(() => new NoveltyCounts(1, 1, { memory: 1e9, novelShare: 0.1 }));
-    surprises(calm!, Array<number>(40).fill(0));
-    surprises(
-      lively!,
+  it('find the new less surprising in a stream that often brings it', () => {
+    const [calm, lively] = [make(), make()];
+    bits(calm, Array<number>(40).fill(0));
+    bits(
+      lively,
       Array.from({ length: 40 }, (_, i) => i),
     );
-    expect(surprises(lively!, [60])[0]).toBeLessThan(surprises(calm!, [60])[0]! - 4);
+    expect(bits(lively, [60])[0]).toBeLessThan(bits(calm, [60])[0]! - 4);
   });
 
   it('forget: what was not seen for ten memories is new again, and numbers stay in range for ever', () => {
-    const counts = new NoveltyCounts(1, 1, { memory: 100, novelShare: 0.1 });
-    const [first] = surprises(counts, [...Array<number>(500).fill(1), 2]).slice(-1);
-    const late = surprises(counts, [...Array<number>(100_000).fill(1), 2]);
-    expect(late.at(-1)).toBeGreaterThan(first! - 2);
+    const counts = make(100);
+    const first = bits(counts, [...Array<number>(500).fill(1), 2]).at(-1)!;
+    const late = bits(counts, [...Array<number>(50_000).fill(1), 2]);
+    expect(late.at(-1)).toBeGreaterThan(first - 2);
     expect(late.every(Number.isFinite)).toBe(true);
     expect(late.at(-2)).toBeCloseTo(0, 1);
+  });
+
+  it('know what is usual in one context and not in another, and ask all of them in a new one', () => {
+    const counts = make();
+    const probabilityIn = (context: number, symbol: number) => {
+      counts.next(context);
+      return counts.probabilityIn(context, 0, symbol, counts.probability(0, symbol));
+    };
+    for (let i = 0; i < 100; i += 1) probabilityIn(0, i % 2);
+    counts.next(1);
+    const overall = counts.probability(0, 1);
+    expect(counts.probabilityIn(1, 0, 1, overall)).toBeCloseTo(overall, 6);
+    for (let i = 0; i < 100; i += 1) probabilityIn(1, 1);
+    expect(probabilityIn(1, 1)).toBeGreaterThan(0.9);
+    expect(probabilityIn(1, 0)).toBeLessThan(0.01);
+    expect(probabilityIn(0, 0)).toBeGreaterThan(0.4);
   });
 });
 

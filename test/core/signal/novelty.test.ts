@@ -148,6 +148,12 @@ describe('what it leaves in peace', () => {
     expect(alertsOf(noise(60 * dayRows, 0, 1).map((value, i) => value + i * 1e-4)).length).toBeLessThanOrEqual(1);
   });
 
+  it('the first hours of a day, in a series of a reading a second', () => {
+    const detector = new NoveltyDetector();
+    const scores = noise(40_000, 20, 1).map((value, i) => detector.push(i * 1e6, value));
+    expect(scores.filter((score) => score >= alertScore)).toEqual([]);
+  });
+
   it('a constant', () => {
     expect(scoresOf(Array<number>(5000).fill(7)).every((score) => score === 0)).toBe(true);
   });
