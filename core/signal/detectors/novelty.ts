@@ -31,7 +31,7 @@ const dailyFeatures = Uint8Array.from(
   levelSpans.flatMap((_, level) => [kinds.mean, kinds.maximum].map((kind) => level * kindsPerLevel + kind)),
 );
 /** The height of a peak that gets the score 0.5. */
-const halfHeight = 0.45;
+const halfHeight = 0.42;
 /** Keeps differences and sums finite. */
 const greatest = 1e150;
 
