@@ -1,23 +1,27 @@
 import type { Quality, Reading, Value } from '#core/contract/reading.js';
 
 /**
- * What each channel said last. A channel that was asked and gave no value has its last known one with quality `bad`: so the
- * failure is seen in the series, and no number that nobody measured reaches a minimum or a mean. It has none before its
- * first value.
+ * What each channel said last. A channel that was asked and gave no value ends visibly: its last known value once more,
+ * with quality `bad`, and then nothing until it has a value again. So no number that nobody measured reaches a minimum, and
+ * none is counted for as long as the channel is silent. Before its first value there is nothing to end.
  */
 export class LastKnown {
   private readonly values = new Map<string, Value>();
+  private readonly failed = new Set<string>();
 
   /** A reading that was measured. */
   reading(sensor: string, value: Value, timeUs: number, quality: Quality = 'good'): Reading {
     this.values.set(sensor, value);
+    if (this.failed.size > 0) this.failed.delete(sensor);
     return { sensor, timeUs, value, quality };
   }
 
-  /** The reading of a channel that failed, or undefined. */
+  /** The reading that says that a channel failed; undefined if that was said, or there never was a value. */
   bad(sensor: string, timeUs: number): Reading | undefined {
     const value = this.values.get(sensor);
-    return value === undefined ? undefined : { sensor, timeUs, value, quality: 'bad' };
+    if (value === undefined || this.failed.has(sensor)) return undefined;
+    this.failed.add(sensor);
+    return { sensor, timeUs, value, quality: 'bad' };
   }
 
   has(sensor: string): boolean {

@@ -31,7 +31,7 @@ interface Sweep {
 
 /**
  * The registers of one Modbus connection, behind which several units may stand. A register that the device refuses, or
- * that says it has no value, makes only its own channel `bad`, and a unit that is silent only its own channels.
+ * that says it has no value, makes only its own channel `bad`, and a unit that is silent only its own channels: see LastKnown.
  */
 export class ModbusSensor implements Sensor {
   readonly channels: Readonly<Record<string, SensorDescription>>;
@@ -107,6 +107,7 @@ export class ModbusSensor implements Sensor {
         this.pushBad(name, sweep);
       },
       onSilent: ({ slots }) => {
+        // A part of the block may have been read before the silence.
         const done = new Set(sweep.readings.map(({ sensor }) => sensor));
         for (const { register } of slots) if (!done.has(register.name)) this.pushBad(register.name, sweep);
       },
@@ -114,6 +115,7 @@ export class ModbusSensor implements Sensor {
         sweep.failure ??= error as Error;
         // A late answer must not be taken for that of the next request.
         if (!(error instanceof ModbusException)) await this.disconnect();
+        return !sweep.isCut;
       },
     };
   }

@@ -28,7 +28,7 @@ const shape = {
 export const httpDriver = {
   summary:
     'Asks an HTTP(S) address at each interval and finds values in the JSON or text that it answers. Another status than 2xx is a ' +
-    'failure of the whole; a channel that is not in the answer has its last known value with quality bad. Redirects are followed, ' +
+    'failure of the whole; a channel that is not in the answer has its last known value once more, with quality bad. Redirects are followed, ' +
     'but not to another host if the request has headers or a body. An authority of your own: set NODE_EXTRA_CA_CERTS.',
   example: `driver: http
 url: http://192.168.1.50/status

@@ -59,7 +59,8 @@ const exampleMap = `channels:
 export const modbusTcpDriver = {
   summary:
     'Registers and bits of Modbus TCP devices, also of several units behind a gateway. Neighbouring registers are read together; ' +
-    'a register that the device refuses makes only its own channel bad.',
+    'a register that the device refuses, or that holds an invalid value, makes only its own channel bad: its last known value comes ' +
+    'once more, with that quality, and nothing until it can be read again.',
   example: `driver: modbus-tcp\nhost: 192.168.1.40\nintervalMs: 5s\n${exampleMap}`,
   shape: tcpShape,
   create: (options: z.output<z.ZodObject<typeof tcpShape>>, parts: DriverParts) =>

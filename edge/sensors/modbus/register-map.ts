@@ -60,7 +60,7 @@ const registerSchema = z
     invalid: z
       .union([z.number(), z.array(z.number())])
       .optional()
-      .describe('What the register holds, before scale, when it has no value, such as 0x8000: quality bad'),
+      .describe('What the register holds, before scale, when it has no value, such as 0x8000'),
     min: z.number().optional().describe('A value below this has quality out-of-range'),
     max: z.number().optional().describe('A value above this has quality out-of-range'),
   })

@@ -5,8 +5,8 @@ import { Rest } from './rest.js';
 export interface UnitOutcome extends BlockOutcome {
   /** The block was not asked, or did not answer. */
   readonly onSilent: (block: BlockReader) => void;
-  /** Why it did not answer. */
-  readonly onFailure: (error: unknown) => Promise<void>;
+  /** Why it did not answer; resolves with whether it is the device's fault. */
+  readonly onFailure: (error: unknown) => Promise<boolean>;
 }
 
 /**
@@ -50,7 +50,7 @@ export class ModbusUnit {
         hasAnswered = true;
       } catch (error) {
         outcome.onSilent(block.reader);
-        await outcome.onFailure(error);
+        if (!(await outcome.onFailure(error))) continue;
         isDead ||= this.isDead(error, hasAnswered, nowMs());
         if (isBusy(error)) continue;
         block.silences += 1;

@@ -116,7 +116,7 @@ describe('an HTTP answer', () => {
     expect(await values(sensor)).toEqual({ load: 52, fan: true });
   });
 
-  it('without a channel has its last known value as bad', async () => {
+  it('without a channel has its last known value as bad, once', async () => {
     let said: unknown = shelly;
     const sensor = await started((_, response) => void response.end(JSON.stringify(said)));
     await sensor.read();
@@ -127,6 +127,9 @@ describe('an HTTP answer', () => {
       relay: true,
       temp: 'bad 40.2',
     });
+    expect(await values(sensor)).toEqual({ relay: true });
+    said = { ...shelly, meters: [] };
+    expect(await values(sensor)).toEqual({ relay: true, temp: 40.2 });
   });
 });
 

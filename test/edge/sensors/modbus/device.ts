@@ -61,14 +61,17 @@ export async function startModbusServer(tables: DeviceTables, wantedPort?: numbe
 }
 
 /** A server that does with each request what the test says; `answer` writes to the socket. */
-export async function startRawServer(answer: (request: Buffer, socket: Socket) => void): Promise<ModbusServer> {
+export async function startRawServer(
+  answer: (request: Buffer, socket: Socket) => void,
+  wantedPort?: number,
+): Promise<ModbusServer> {
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined);
     socket.on('data', (request) => answer(request, socket));
   });
-  const port = await freePort();
+  const port = wantedPort ?? (await freePort());
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {

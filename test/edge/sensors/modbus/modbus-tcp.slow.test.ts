@@ -89,6 +89,7 @@ describe('a Modbus TCP device', () => {
     expect(await values(sensor)).toMatchObject({ level: 49 });
     tables.holding.set(13, 0x8000);
     expect(await values(sensor)).toMatchObject({ level: 'bad 49', energy: 50 });
+    expect(await values(sensor)).toEqual({ temp: -20, energy: 50, pump: true, flow: 7 });
   });
 
   it.each([1, 2, 3, 4])(
@@ -100,8 +101,8 @@ describe('a Modbus TCP device', () => {
       const sensor = await started(tables, { channels });
       await sensor.read();
       tables.refused.set(5, code);
-      const expected = { ...Object.fromEntries(channels.map(({ name }, i) => [name, i])), r5: 'bad 5' };
-      expect(await values(sensor)).toEqual(expected);
+      const { r5: _, ...expected } = Object.fromEntries(channels.map(({ name }, i) => [name, i]));
+      expect(await values(sensor)).toEqual({ ...expected, r5: 'bad 5' });
       expect(await values(sensor)).toEqual(expected);
       tables.requests.length = 0;
       expect(await values(sensor)).toEqual(expected);
@@ -265,6 +266,21 @@ describe('what a broken Modbus TCP device sends', () => {
     const sensor = await facing(answer, { channels }, clock);
     for (; nowMs < 10_000; nowMs += 500) expect(await values(sensor)).toEqual({ temp: 21.5 });
     expect(silent).toBeLessThanOrEqual(4);
+  });
+
+  it("a connection lost amid a read is nobody's fault: the next read asks everybody", async () => {
+    const answer: Answer = (request, socket) => socket.write(tcpFrame(request, request[6]!, [3, 2, 0, 215]));
+    const first = await startRawServer((request, socket) => {
+      if (request[6] === 1) answer(request, socket);
+      else void first.stop();
+    });
+    const channels = [temp, { ...temp, name: 'two', unitId: 2 }, { ...temp, name: 'three', unitId: 3 }];
+    const sensor = sensorOf(first.port, { channels });
+    await sensor.start();
+    expect(await values(sensor)).toEqual({ temp: 21.5 });
+    const again = await startRawServer(answer, first.port);
+    cleanUps.push(() => again.stop());
+    expect(await values(sensor)).toEqual({ temp: 21.5, two: 21.5, three: 21.5 });
   });
 
   it('a read that hangs ends with stop', async () => {
