@@ -5,11 +5,11 @@ import type { Clock } from '#core/runtime/clock.js';
 import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { observe } from '#core/runtime/metrics.js';
+import type { WallTrust } from '#core/runtime/wall-trust.js';
 import type { Boot } from './boot.js';
 import { StampLives } from './stamp-lives.js';
 import type { Timeline } from './timeline.js';
 import type { KnownClock, OutboxNumbers, UnsyncedBoots } from './unsynced-boots.js';
-import type { WallTrust } from './wall-trust.js';
 
 export interface DeviceClockOptions {
   /** The system's clock, right or wrong. */
@@ -63,8 +63,12 @@ export class DeviceClock implements Clock, Timeline, Part {
   private readonly newsListeners = new Set<() => void>();
   private stopping: AbortController | undefined;
 
+  /** See {@link DeviceClockOptions}; another value holds at once. */
+  holdMs: number;
+
   constructor(private readonly options: DeviceClockOptions) {
     const { registry } = options;
+    this.holdMs = options.holdMs;
     if (!registry) return;
     const help = '1 while the device knows the time';
     observe(registry, 'fieldline_edge_clock_known', help, () => Number(this.source !== 'unknown'));
@@ -248,7 +252,8 @@ export class DeviceClock implements Clock, Timeline, Part {
   }
 
   private releaseInTime(): void {
-    const { boots, boot, holdMs, logger } = this.options;
+    const { boots, boot, logger } = this.options;
+    const { holdMs } = this;
     const waiting = boots.find(boot.id);
     if (!waiting || waiting.clock || waiting.released) return;
     if (boot.uptimeUs() - waiting.sinceUs < holdMs * 1000) return;

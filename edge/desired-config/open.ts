@@ -3,10 +3,10 @@ import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { publicConfigKey } from '#core/contract/desired-config.js';
 import type { DeviceId } from '#core/contract/names.js';
-import type { Clock } from '#core/runtime/clock.js';
 import { FatalError, messageOf } from '#core/runtime/errors.js';
 import type { Logger } from '#core/runtime/logger.js';
 import type { Agent } from '../agent.js';
+import type { DeviceClock } from '../clock/device-clock.js';
 import type { EdgeConfig } from '../config.js';
 import { edgeSensors, type EdgeSensor } from '../edge-sensors.js';
 import { JsonFile } from '../json-file.js';
@@ -21,7 +21,7 @@ export interface DesiredConfigParts {
   /** Asked when there is something to configure. */
   readonly uplink: () => MqttUplink;
   readonly extraSensors: readonly EdgeSensor[];
-  readonly clock: Clock;
+  readonly clock: DeviceClock;
   readonly logger: Logger;
 }
 
@@ -40,6 +40,7 @@ export function openDesiredConfig(local: EdgeConfig, parts: DesiredConfigParts):
     prepare: (config) => {
       const setup = { ...packOptions(config), ...edgeSensors(config, extraSensors, parts) };
       return async () => {
+        clock.holdMs = config.clock.holdMs;
         await agent.replace(setup, replaceMs);
         await uplink().configure(uplinkRates(config));
       };

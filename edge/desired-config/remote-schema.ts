@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ContractError } from '#core/contract/contract-error.js';
+import { clockConfigSchema } from '../clock/config.js';
 import { edgeConfigSchema, type EdgeConfig } from '../config.js';
 
 const { sensors, channels, pack, uplink } = edgeConfigSchema.shape;
@@ -14,6 +15,8 @@ const remoteSections = z.strictObject({
   channels: channels.unwrap().optional(),
   pack: pack.unwrap().optional(),
   uplink: uplink.unwrap().optional(),
+  /** Whom the device believes of the time stays its own: certificates are judged by it. */
+  clock: clockConfigSchema.pick({ holdMs: true }).optional(),
 });
 export type RemoteConfig = z.output<typeof remoteSections>;
 
@@ -44,8 +47,9 @@ export function parseRemoteConfig(config: unknown): RemoteConfig {
 
 /** The configuration in force: the local one with the remote sections in place of its own. */
 export function withRemote(local: EdgeConfig, remote: RemoteConfig): EdgeConfig {
-  const given = Object.fromEntries(Object.entries(remote).filter(([, section]) => section !== undefined));
-  return { ...local, ...given };
+  const { clock, ...sections } = remote;
+  const given = Object.fromEntries(Object.entries(sections).filter(([, section]) => section !== undefined));
+  return { ...local, ...given, clock: { ...local.clock, ...clock } };
 }
 
 function* secretPaths(value: unknown, path: readonly PropertyKey[]): Generator<readonly PropertyKey[]> {

@@ -72,6 +72,23 @@ describe('fleet', () => {
     expect((await startFleet(log)).onlineCount()).toBe(1);
   });
 
+  test('a will of an older session that comes late does not make the device offline', async () => {
+    const log = await openLog();
+    const device = new TestDevice(log);
+    const fleet = await startFleet(log);
+    await device.announce();
+    device.session = '00000000000000bb';
+    await device.announce(2);
+    await until('online', () => fleet.onlineCount() === 1);
+    let changes = 0;
+    fleet.listen({ device: () => (changes += 1) });
+    device.session = '00000000000000aa';
+    await device.goOffline();
+    await until('the will', () => changes > 0);
+    expect(fleet.onlineCount()).toBe(1);
+    expect((await startFleet(log)).onlineCount()).toBe(1);
+  });
+
   test('a device that has been silent for long is offline', async () => {
     const log = await openLog();
     await new TestDevice(log).announce();
