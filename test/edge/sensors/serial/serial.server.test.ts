@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import { onTestFinished, describe, expect, it } from 'vitest';
+import { SerialPort, type SerialPortOpenOptions } from 'serialport';
 import { z } from 'zod';
 import type { Reading } from '../../../../core/contract/reading.js';
 import { systemClock } from '../../../../core/runtime/clock.js';
 import { FatalError, RetryableError } from '../../../../core/runtime/errors.js';
 import { silentLogger } from '../../../../core/runtime/logger.js';
+import { serialBinding } from '../../../../edge/sensors/serial/binding.js';
 import { serialDriver } from '../../../../edge/sensors/serial/driver.js';
 import type { SerialSensor } from '../../../../edge/sensors/serial/sensor.js';
 import { sensorFailureSuite, sensorSuite, type BreakableSensor } from '../../../contracts/sensor-suite.js';
@@ -216,6 +219,32 @@ describe.skipIf(!(await haveServers('socat')))('a serial sensor', () => {
     await waitFor('100 ms', 5000, pastMs(100));
     const { user, system } = process.cpuUsage(before);
     expect((user + system) / 1000).toBeLessThan(60);
+  });
+
+  it('has a binding that serves others, too', async () => {
+    const line = await openLine();
+    const binding = (await serialBinding()) as unknown as typeof SerialPort.binding;
+    for (let round = 0; round < 12; round += 1) {
+      const port = new SerialPort({ path: line.path, baudRate: 9600, binding } as SerialPortOpenOptions<
+        typeof SerialPort.binding
+      >);
+      let heard = '';
+      port.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+      await once(port, 'open');
+      port.write('hello');
+      await waitFor('the greeting', 5000, () => line.heard() === 'hello', 1);
+      if (round % 4 === 0) {
+        await new Promise((resolve) => port.close(resolve));
+        await line.unplug();
+      } else {
+        const closed = once(port, 'close');
+        await line.send('1,2\n'.repeat(200));
+        await line.unplug();
+        await closed;
+        expect(heard).toMatch(/^(1,2\n)*/);
+      }
+      await line.plug();
+    }
   });
 
   it('has what it leaves out counted by the agent', async () => {
