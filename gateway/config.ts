@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defaultSyncMarkers } from '#core/runtime/sync-markers.js';
 import { maxPayloadBytes } from '#core/contract/transfer-coding.js';
 
 const kib = 1024;
@@ -65,11 +66,23 @@ const limitsSchema = z
     message: 'must be at least maxDeviceHeldBytes',
   });
 
+const timeSchema = z.strictObject({
+  trust: z
+    .enum(['auto', 'system', 'synced', 'never'])
+    .default('auto')
+    .describe('When devices that ask are told the time by the clock of this machine; as edge.clock.trust. never: not'),
+  syncMarkers: z
+    .array(path)
+    .default([...defaultSyncMarkers])
+    .describe('Files that tell that the clock was set: below /run by being there, elsewhere by being written anew'),
+});
+
 /** The `gateway` section of the configuration. */
 export const gatewayConfigSchema = z.strictObject({
   mqtt: mqttSchema.prefault({}).describe('The door for devices'),
   limits: limitsSchema
     .prefault({})
     .describe('What the gateway holds at most; beyond it devices wait, nothing is dropped'),
+  time: timeSchema.prefault({}).describe('Telling devices the time'),
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;

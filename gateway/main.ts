@@ -6,10 +6,12 @@
 import type { Registry } from 'prom-client';
 import type { DeviceId } from '#core/contract/names.js';
 import type { EventLog } from '#core/log/log.js';
+import { buildTimeUs } from '#core/runtime/build-time.js';
 import type { Clock } from '#core/runtime/clock.js';
 import type { HttpDoor } from '#core/runtime/http-door.js';
 import { startAll, stopAll, type Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
+import { systemMachine, WallTrust } from '#core/runtime/wall-trust.js';
 import { MqttBroker } from './broker/mqtt-broker.js';
 import type { GatewayConfig } from './config.js';
 import { ConfigDoor } from './desired/config-door.js';
@@ -51,7 +53,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const { log, clock, logger, registry, secret, random = Math.random } = dependencies;
   const relay = new Relay({ log, clock, random, logger, registry });
   const publishCommand: Gateway['publishCommand'] = (...command) => broker.publishCommand(...command);
-  const answers = new TimeAnswers({ clock, logger, publishCommand });
+  const answers = new TimeAnswers({ clock, logger, publishCommand, trusts: trustOf(config.time) });
   const configs = new DesiredConfigs({ logger, publish: (...config) => broker.publishConfig(...config) });
   const guard = new EpochGuard({ clock, logger, random, publishCommand });
   const events = new DeviceEvents({ log, clock, logger, listeners: [(e) => configs.learn(e), (e) => guard.learn(e)] });
@@ -78,4 +80,11 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     publishCommand,
     door: new ConfigDoor({ log, configs, secret }),
   };
+}
+
+function trustOf({ trust: mode, syncMarkers: markers }: GatewayConfig['time']): (wallUs: number) => boolean {
+  if (mode === 'never') return () => false;
+  const builtUs = buildTimeUs();
+  const trust = new WallTrust({ mode, markers, machine: systemMachine, floorUs: () => builtUs });
+  return (wallUs) => trust.trusts(wallUs);
 }

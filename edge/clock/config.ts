@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { durationBetween } from '#core/runtime/durations.js';
+import { defaultSyncMarkers } from '#core/runtime/sync-markers.js';
 
 export const clockConfigSchema = z.strictObject({
   trust: z
@@ -12,7 +13,7 @@ export const clockConfigSchema = z.strictObject({
     ),
   syncMarkers: z
     .array(z.string().min(1))
-    .default(['/run/systemd/timesync/synchronized', '/var/lib/chrony/chrony.drift', '/var/lib/chrony/drift'])
+    .default([...defaultSyncMarkers])
     .describe('Files that tell that the clock was set: below /run by being there, elsewhere by being written anew'),
   holdMs: durationBetween('0s', '7d')
     .prefault('15m')

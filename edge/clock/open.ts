@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
+import { buildTimeUs } from '#core/runtime/build-time.js';
 import type { Clock } from '#core/runtime/clock.js';
 import type { Logger } from '#core/runtime/logger.js';
+import { systemMachine, WallTrust, type Machine } from '#core/runtime/wall-trust.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { systemBoot, type Boot } from './boot.js';
-import { buildTimeUs } from './build-time.js';
 import { ClockFile } from './clock-file.js';
 import type { ClockConfig } from './config.js';
 import { DeviceClock } from './device-clock.js';
 import { UnsyncedBoots } from './unsynced-boots.js';
-import { systemMachine, WallTrust, type Machine } from './wall-trust.js';
 
 /** What a test puts in the place of the machine; default the real one. */
 export interface MachineParts {

@@ -22,6 +22,7 @@ export const oven: DeviceId = { site: 'plant1', device: 'oven-02' };
 export interface GatewayOverrides {
   readonly mqtt?: object;
   readonly limits?: object;
+  readonly time?: object;
   readonly logger?: Logger;
   /** One that another gateway has, too. */
   readonly log?: MemoryLog;
@@ -41,8 +42,8 @@ export async function startGateway(overrides: GatewayOverrides = {}): Promise<Te
   const log = new FaultyLog(memory);
   await log.ensureTopics(Object.values(logTopics));
   const registry = new Registry();
-  const { mqtt, limits, logger = silentLogger } = overrides;
-  const config = gatewayConfigSchema.parse({ mqtt: { port: 0, ...mqtt }, limits });
+  const { mqtt, limits, time, logger = silentLogger } = overrides;
+  const config = gatewayConfigSchema.parse({ mqtt: { port: 0, ...mqtt }, limits, time });
   const gateway = createGateway(config, { log, clock: systemClock, logger, registry, secret });
   await gateway.start();
   onTestFinished(async () => {

@@ -43,6 +43,18 @@ it('tells a device the time at once, though the log takes nothing, and nobody el
   expect(test.gateway.status().messages).toMatchObject({ 'clock-query': 2, pack: 1 });
 });
 
+it.each(['never', 'synced'])('tells no time that it does not know itself: %s', async (trust) => {
+  const test = await startGateway({ time: { trust, syncMarkers: ['/nowhere'] } });
+  const client = await connectDevice(test.port, press);
+  const answers = await listen(client);
+  await client.subscribeAsync(mqttTopic(press, 'command', '+'), { qos: 1 });
+  await client.publishAsync(mqttTopic(press, 'state'), query(timeAnswerId('a'.repeat(16), 1)), { qos: 1 });
+  // What is said on one connection comes in order: an answer would be there before the next one.
+  await test.gateway.publishCommand(press, timeAnswerId('b'.repeat(16), 1), Buffer.from('{"receivedUs":1,"sentUs":1}'));
+  await waitFor('the next one', 2000, () => answers.length > 0);
+  expect(answers.map(({ id }) => id)).toEqual([timeAnswerId('b'.repeat(16), 1)]);
+});
+
 it('sets a query aside whose id could be that of a command', async () => {
   const test = await startGateway();
   const client = await connectDevice(test.port, press);

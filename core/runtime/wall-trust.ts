@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync, statSync } from 'node:fs';
-import { minuteUs } from '#core/contract/time.js';
+import { minuteUs } from '../contract/time.js';
 
-/** When the system's clock is believed: see the descriptions in `clockConfigSchema`. */
+/** When the system's clock is believed: see `edge.clock.trust` in docs/configuration.md. */
 export type TrustMode = 'auto' | 'system' | 'synced';
 
 /** What of the machine tells whether its clock is right. */

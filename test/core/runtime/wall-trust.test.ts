@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { WallTrust, systemMachine, type Machine, type TrustMode } from '../../../edge/clock/wall-trust.js';
+import { WallTrust, systemMachine, type Machine, type TrustMode } from '../../../core/runtime/wall-trust.js';
 
 const floorUs = Date.UTC(2026, 10, 1) * 1000;
 const nowUs = Date.UTC(2026, 10, 21, 10, 0, 3) * 1000;
