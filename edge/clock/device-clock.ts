@@ -72,6 +72,8 @@ export class DeviceClock implements Clock, Timeline, Part {
     if (!registry) return;
     const help = '1 while the device knows the time';
     observe(registry, 'fieldline_edge_clock_known', help, () => Number(this.source !== 'unknown'));
+    const held = '1 while packs wait in the outbox because the device does not know the time';
+    observe(registry, 'fieldline_edge_clock_holding', held, () => Number(this.status().holding));
   }
 
   nowUs(): number {

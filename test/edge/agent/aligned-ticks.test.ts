@@ -63,3 +63,15 @@ it('does not repeat a tick when its timer ended a little early', async () => {
 it('leaves out what passed during a long callback', async () => {
   expect(await dueAround(3400)).toEqual([1, 2, 6, 7, 8]);
 });
+
+it.each([3 * 86_400_000, -3 * 86_400_000])(
+  'takes no step of %i ms for a late tick, and leaves none out',
+  async (stepMs) => {
+    const { clock, ticks } = run(1000, new ManualClock(startUs));
+    await clock.advance(2500);
+    clock.stepWall(stepMs);
+    await clock.advance(3000);
+    expect(ticks.map(([due, at]) => Math.abs(at - due))).toEqual([0, 0, 0, 0, 0]);
+    expect(ticks.map(([, at]) => at)).toEqual([1, 2, ...[3, 4, 5].map((second) => second + stepMs / 1000)]);
+  },
+);
