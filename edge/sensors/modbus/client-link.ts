@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import type ModbusClient from 'modbus-serial';
 import { messageOf, RetryableError } from '#core/runtime/errors.js';
 import type { Clock } from '#core/runtime/clock.js';
+import { serialBinding } from '../serial/binding.js';
 import { ModbusException, type ModbusLink, type ModbusRequest, type OpenModbusLink } from './link.js';
 import { tables } from './register-map.js';
 
@@ -56,7 +57,9 @@ export function rtuLink(options: RtuLinkOptions, clock: Clock): OpenModbusLink {
   return async () => {
     const client = await newClient();
     try {
-      await client.connectRTUBuffered(path, { baudRate, parity, dataBits, stopBits });
+      // The client hands its options on to serialport, whose own binding would spin after a cable was pulled.
+      const settings = { baudRate, parity, dataBits, stopBits, binding: await serialBinding() };
+      await client.connectRTUBuffered(path, settings);
     } catch (cause) {
       throw new RetryableError('unavailable', `${path}: ${messageOf(cause)}`, { cause });
     }
