@@ -20,7 +20,7 @@ const defaults = {
   smoothing: 8,
   floorBits: 1.8,
   apart: 130,
-  factor: 1.8,
+  factor: 1.7,
   penalty: 0.3,
 } satisfies QuantiserOptions & CountsOptions & PeakOptions;
 
@@ -31,7 +31,7 @@ const dailyFeatures = Uint8Array.from(
   levelSpans.flatMap((_, level) => [kinds.mean, kinds.maximum].map((kind) => level * kindsPerLevel + kind)),
 );
 /** The height of a peak that gets the score 0.5. */
-const halfHeight = 0.42;
+const halfHeight = 0.4;
 /** Keeps differences and sums finite. */
 const greatest = 1e150;
 

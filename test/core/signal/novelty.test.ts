@@ -123,14 +123,14 @@ describe('what it finds', () => {
     expect(alerts.at(-1)).toBeLessThan(2010);
   });
 
-  it.each([
-    ['realKnownCause/ec2_request_latency_system_failure.csv', 3328, 3462],
-    ['realAWSCloudwatch/rds_cpu_utilization_e47b3b.csv', 846, 1046],
-    ['realKnownCause/ambient_temperature_system_failure.csv', 5999, 6361],
-  ])('the known failure of %s, as the highest score or the next', async (name, from, to) => {
+  it.each<[string, ...[number, number][]]>([
+    ['realKnownCause/ambient_temperature_system_failure.csv', [3540, 3902], [5999, 6361]],
+    ['realKnownCause/ec2_request_latency_system_failure.csv', [3328, 3462], [3956, 4031]],
+    ['realAWSCloudwatch/rds_cpu_utilization_e47b3b.csv', [846, 1046], [2485, 2685]],
+  ])('the known failures of %s, among its five highest scores', async (name, ...failures) => {
     const scores = scoreRows(await load(name), 600);
-    const [first, second] = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]!);
-    expect([first, second].some((row) => row! >= from && row! <= to)).toBe(true);
+    const highest = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]!).slice(0, 5);
+    for (const [from, to] of failures) expect(highest.some((row) => row >= from && row <= to)).toBe(true);
   });
 });
 
