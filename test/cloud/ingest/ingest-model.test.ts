@@ -9,6 +9,8 @@ import { Parking } from '../../../cloud/ingest/parking.js';
 import { DuckDBStore } from '../../../cloud/store/duckdb-store.js';
 import { defaultRetention } from '../../../cloud/store/store.js';
 import { logTopics } from '../../../core/contract/log-topics.js';
+import type { Point } from '../../../core/contract/reading.js';
+import { uptimeStamp } from '../../../core/contract/uptime-stamps.js';
 import { systemClock } from '../../../core/runtime/clock.js';
 import { silentLogger } from '../../../core/runtime/logger.js';
 import { FaultyStore } from '../../support/faulty-store.js';
@@ -22,14 +24,23 @@ const deviceCount = 3;
 const device = fc.nat(deviceCount - 1);
 
 type Action =
-  | { do: 'send' | 'resend' | 'announce' | 'junk' | 'mismatch'; device: number }
+  | { do: 'send' | 'unsynced' | 'clock' | 'resend' | 'announce' | 'junk' | 'mismatch'; device: number }
   | { do: 'away' | 'back' | 'fail' | 'kill' | 'restart'; device?: undefined };
 
 const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('send' as const), device }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('unsynced', 'clock'), device }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('resend', 'announce', 'junk', 'mismatch'), device }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('away', 'back', 'fail', 'kill', 'restart') }) },
 );
+
+/** Boots do not share a time at which their monotonic clocks began. */
+const offsetUs = (boot: number): number => startUs - 1e6 * (boot + 1);
+const bootId = (boot: number): string => String(boot).padStart(32, 'b');
+const unsynced = (point: Point, boot: number): Point => ({
+  ...point,
+  timeUs: uptimeStamp(point.timeUs - offsetUs(boot)),
+});
 
 /** The line under random faults, beside a model of what must come out of it. */
 class Line {
@@ -40,6 +51,8 @@ class Line {
   private readonly devices: TestDevice[];
   private readonly last: Buffer[] = [];
   private nextUs = startUs;
+  /** The number of each device's boot that does not know the time. */
+  private readonly boots = Array<number>(deviceCount).fill(0);
   private ingest!: Ingest;
 
   constructor(private readonly folder: string) {
@@ -71,6 +84,12 @@ class Line {
         return this.send(sender, true);
       case 'mismatch':
         return this.send(sender, false);
+      case 'unsynced':
+        return this.send(sender, true, this.boots[device ?? 0]);
+      case 'clock':
+        await this.tellClock(sender, this.boots[device ?? 0]!);
+        this.boots[device ?? 0]! += 1;
+        return;
       case 'resend':
         return this.resend(device ?? 0);
       case 'announce':
@@ -97,11 +116,14 @@ class Line {
     }
   }
 
-  /** Ends all faults, tells of all catalogues, and waits until nothing is on its way. */
+  /** Ends all faults, tells of all catalogues and clocks, and waits until nothing is on its way. */
   async settle(): Promise<void> {
     this.store.away = false;
     this.store.fault = () => undefined;
-    for (const one of this.devices) await one.announce();
+    for (const [i, one] of this.devices.entries()) {
+      await one.announce();
+      for (let boot = 0; boot <= this.boots[i]!; boot += 1) await this.tellClock(one, boot);
+    }
     await waitFor('the end of all that is on its way', 10_000, async () => {
       const lag = await this.log.lag(ingestGroup, ingestTopics);
       return lag === 0 && this.ingest.status().parked.records === 0 && this.balanced();
@@ -127,15 +149,20 @@ class Line {
   }
 
   /** Four readings; of those with a wrong unit only the other sensor's are to be stored. */
-  private async send(sender: TestDevice, right: boolean): Promise<void> {
+  private async send(sender: TestDevice, right: boolean, boot?: number): Promise<void> {
     const points = ['temp', 'power', 'temp', 'power'].map((sensor) => rawPoint(sensor, (this.nextUs += 1000), 1));
+    const sent = boot === undefined ? points : points.map((point) => unsynced(point, boot));
     const units = new Map(right ? [] : [['temp', 'K']]);
     for (const { sensor, timeUs } of points) {
       if (right || sensor === 'power') this.expected.add(`${sender.catalogue.device} ${sensor} ${timeUs}`);
     }
     if (!right) this.setAside += 1;
-    await sender.send(points, {}, units);
+    await sender.send(sent, boot === undefined ? {} : { boot: bootId(boot) }, units);
     if (right) this.last[this.devices.indexOf(sender)] = Buffer.from(this.newest(sender));
+  }
+
+  private tellClock(sender: TestDevice, boot: number): Promise<void> {
+    return sender.tellClock(bootId(boot), offsetUs(boot));
   }
 
   private newest(sender: TestDevice): Uint8Array {
