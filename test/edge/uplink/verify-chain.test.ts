@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { certificateParts } from '../../../edge/uplink/certificate.js';
 import { verifyChain } from '../../../edge/uplink/verify-chain.js';
@@ -90,3 +91,28 @@ it('reads what Node does not show of a certificate', () => {
   expect(certificateParts(certificates('sha1')[0]!).signatureAlgorithm).toBe('1.2.840.10045.4.1');
   expect(() => certificateParts({ raw: authority!.raw.subarray(0, 50) } as X509Certificate)).toThrow(RangeError);
 });
+
+it('believes no certificate in which a byte was changed', () => {
+  const { raw } = certificates('good')[0]!;
+  const place = fc.nat(raw.length - 1);
+  fc.assert(
+    fc.property(place, fc.integer({ min: 1, max: 255 }), (at, change) => {
+      const bytes = Buffer.from(raw);
+      bytes[at]! ^= change;
+      const leaf = parsed(bytes);
+      if (leaf)
+        expect(verifyChain({ leaf, sent: [leaf], authorities: [authority!], time: at2027 })).toBeTypeOf('string');
+    }),
+    { numRuns: 600 },
+  );
+});
+
+const at2027 = at(2027);
+
+function parsed(bytes: Buffer): X509Certificate | undefined {
+  try {
+    return new X509Certificate(bytes);
+  } catch {
+    return undefined;
+  }
+}
