@@ -14,14 +14,15 @@ export const deviceCommandSchema = z.discriminatedUnion('type', [
     ...expiry,
   }),
   /**
-   * Numbers of this epoch are in use elsewhere: the card was cloned or restored. Either the gateway has `seen` a number
-   * that the device never gave out, as its birth says, or another pack under a number of the device's. The device
-   * begins a new epoch, with new numbers for what is pending, and connects again.
+   * Numbers of this epoch are in use elsewhere: the card was cloned or restored. The gateway has `seen` a number higher
+   * than the last one that the device's birth named, which was of this `session`; or another pack under a number of the
+   * device's. The device begins a new epoch, with new numbers for what is pending, and connects again.
    */
   z.object({
     type: z.literal('new-epoch'),
     epoch: z.string(),
     seen: z.int().nonnegative(),
+    session: z.string().optional(),
     conflict: z.object({ seq: z.int().nonnegative(), crc32: z.int().nonnegative() }).optional(),
     ...expiry,
   }),

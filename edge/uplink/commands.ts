@@ -30,17 +30,18 @@ export class Commands {
 
   constructor(private readonly options: CommandsOptions) {}
 
-  obey(id: string, payload: Uint8Array): Promise<DeviceCommandResult> {
+  /** `session` is that of the connection on which the command came. */
+  obey(id: string, payload: Uint8Array, session?: string): Promise<DeviceCommandResult> {
     const underWay = this.#underWay.get(id);
     if (underWay) return underWay;
-    const result = this.#obey(id, payload)
+    const result = this.#obey(id, payload, session)
       .catch((error: unknown) => refusal(messageOf(error)))
       .finally(() => this.#underWay.delete(id));
     this.#underWay.set(id, result);
     return result;
   }
 
-  async #obey(id: string, payload: Uint8Array): Promise<DeviceCommandResult> {
+  async #obey(id: string, payload: Uint8Array, session: string | undefined): Promise<DeviceCommandResult> {
     const { journal, logger } = this.options;
     const known = await journal.find(id);
     if (known) return known.result ?? refusal('it was begun before a restart, and whether it was done is not known');
@@ -49,14 +50,14 @@ export class Commands {
       return refusal('it expires, and this device does not know the time yet');
     }
     await journal.begin(id);
-    const result = await this.#carryOut(command).catch((error: unknown) => refusal(messageOf(error)));
+    const result = await this.#carryOut(command, session).catch((error: unknown) => refusal(messageOf(error)));
     await journal.end(id, result).catch((error: unknown) => {
       logger.error({ id, error: messageOf(error) }, 'the answer to a command could not be kept');
     });
     return result;
   }
 
-  async #carryOut(command: DeviceCommand): Promise<DeviceCommandResult> {
+  async #carryOut(command: DeviceCommand, session: string | undefined): Promise<DeviceCommandResult> {
     const { clock, restartSensor, status, outbox } = this.options;
     if (command.expiresUs !== undefined && clock.nowUs() > command.expiresUs) return refusal('it has expired');
     switch (command.type) {
@@ -65,7 +66,7 @@ export class Commands {
         return { ok: true, resent: (await outbox.resend(command.from, command.to)).length };
       case 'new-epoch':
         if (command.epoch !== outbox.epoch) return refusal(`this outbox has the epoch ${outbox.epoch}`);
-        return this.#beginEpoch(command);
+        return this.#beginEpoch(command, session);
       case 'restart-sensor':
         if (!restartSensor) return refusal('there are no sensors here');
         await restartSensor(command.name);
@@ -75,10 +76,12 @@ export class Commands {
     }
   }
 
-  async #beginEpoch({ seen, conflict }: NewEpoch): Promise<DeviceCommandResult> {
+  async #beginEpoch({ seen, conflict, ...command }: NewEpoch, session?: string): Promise<DeviceCommandResult> {
     const { outbox } = this.options;
     const { lastSeq } = outbox.status();
-    if (seen <= lastSeq && !(await this.#isAnother(conflict))) {
+    // What this connection has said stands, even if the device has given out higher numbers since.
+    const isAnswer = session !== undefined && command.session === session;
+    if (seen <= lastSeq && !isAnswer && !(await this.#isAnother(conflict))) {
       return refusal(`this device gave out ${lastSeq}, so ${seen} may well be its own`);
     }
     if (!outbox.renew) return refusal('this outbox cannot begin a new epoch');

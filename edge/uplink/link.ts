@@ -114,8 +114,8 @@ export class Link {
 
   /** Answers one command on the topic of its id. */
   async #command(id: string, payload: Uint8Array): Promise<void> {
-    const { device, commands, connection, logger } = this.options;
-    const result = await commands.obey(id, payload);
+    const { device, commands, connection, session, logger } = this.options;
+    const result = await commands.obey(id, payload, session);
     logger.info({ id, result }, 'uplink: command');
     this.#pump.kick();
     const answered = connection.publish(mqttTopic(device, 'result', id), encodeMessage(result));

@@ -9,7 +9,7 @@ import type { Logger } from '#core/runtime/logger.js';
 import type { DeviceEventRecord } from '../desired/device-events.js';
 import type { Decoded } from '../intake/decoded.js';
 import type { DeviceMessage } from '../intake/message.js';
-import { PackNumbers } from './pack-numbers.js';
+import { PackNumbers, type LastNumber } from './pack-numbers.js';
 
 export interface EpochGuardOptions {
   readonly publishCommand: (device: DeviceId, id: string, payload: Uint8Array) => Promise<void>;
@@ -63,9 +63,7 @@ export class EpochGuard implements Part {
 
   /** Whether the message may go on. One that may not is settled here, once its device had time to obey. */
   passes({ topic, settle, ...message }: DeviceMessage, { number, outbox }: Decoded): boolean {
-    const device = deviceKey(topic);
-    if (outbox && !this.numbers.compare(device, outbox.epoch, outbox.lastSeq))
-      this.tell(topic, this.order(topic, outbox));
+    if (outbox) this.compare(topic, outbox);
     const order = number && this.judge(topic, number, message.payload);
     if (!order) return true;
     this.tell(topic, order);
@@ -85,8 +83,16 @@ export class EpochGuard implements Part {
     return { ...this.order(topic, number), conflict: { seq, crc32: this.numbers.sumOf(device, epoch, seq) } };
   }
 
+  private compare(topic: DeviceId, said: LastNumber): void {
+    const device = deviceKey(topic);
+    this.numbers.compare(device, said);
+    if (this.numbers.isDisputed(device, said.epoch)) this.tell(topic, this.order(topic, said));
+  }
+
   private order(device: DeviceId, { epoch }: { readonly epoch: string }): NewEpoch {
-    return { type: 'new-epoch', epoch, seen: this.numbers.highest(deviceKey(device), epoch) };
+    const key = deviceKey(device);
+    const session = this.numbers.session(key, epoch);
+    return { type: 'new-epoch', epoch, seen: this.numbers.highest(key, epoch), ...(session && { session }) };
   }
 
   private tell(device: DeviceId, command: NewEpoch): void {

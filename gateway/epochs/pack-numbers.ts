@@ -6,10 +6,21 @@ const remembered = 512;
 const epochsOfDevice = 4;
 const maxDevices = 100_000;
 
+const rememberedSessions = 8;
+
+/** What a birth or a heartbeat says. */
+export interface LastNumber {
+  readonly epoch: string;
+  readonly session: string;
+  readonly lastSeq: number;
+}
+
 /** What this gateway knows of the numbers of one epoch. */
 class EpochNumbers {
   highest = -1;
   disputed = false;
+  /** The newest connections that spoke in it, the last one last. */
+  sessions: readonly string[] = [];
   private readonly seqs = new Uint32Array(remembered).fill(0xffffffff);
   private readonly sums = new Uint32Array(remembered);
 
@@ -53,17 +64,27 @@ export class PackNumbers {
     if (lastSeq > numbers.highest) numbers.highest = lastSeq;
   }
 
-  /** Whether who speaks in this epoch now has an older card than who spoke before; said by {@link compare}. */
+  /**
+   * Whether two write in this epoch; said by {@link compare}. That stays so: which of its numbers are whose cannot be
+   * told any more, and a new epoch costs nothing.
+   */
   isDisputed(device: string, epoch: string): boolean {
     return this.devices.get(device)?.get(epoch)?.disputed ?? false;
   }
 
-  /** Who speaks now says that this was its last number. False, and a dispute, if a higher one is known in use. */
-  compare(device: string, epoch: string, lastSeq: number): boolean {
+  /** A connection says that this was its last number: a dispute if a higher one is in use. What an older one says is late. */
+  compare(device: string, { epoch, session, lastSeq }: LastNumber): void {
     const numbers = this.of(device, epoch);
-    numbers.disputed = numbers.highest > lastSeq;
-    if (!numbers.disputed) numbers.highest = lastSeq;
-    return !numbers.disputed;
+    const at = numbers.sessions.indexOf(session);
+    if (at !== -1 && at < numbers.sessions.length - 1) return;
+    if (at === -1) numbers.sessions = [...numbers.sessions, session].slice(-rememberedSessions);
+    if (lastSeq < numbers.highest) numbers.disputed = true;
+    else numbers.highest = lastSeq;
+  }
+
+  /** The connection that spoke last in this epoch, if one did. */
+  session(device: string, epoch: string): string | undefined {
+    return this.devices.get(device)?.get(epoch)?.sessions.at(-1);
   }
 
   /** The highest number known in use; -1 if none is. */

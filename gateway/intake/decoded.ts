@@ -17,7 +17,7 @@ export interface Decoded {
   /** Of a pack: its number. */
   readonly number?: { readonly epoch: string; readonly seq: number };
   /** Of a birth or a heartbeat: the last number that the device gave out. */
-  readonly outbox?: { readonly epoch: string; readonly lastSeq: number };
+  readonly outbox?: { readonly epoch: string; readonly lastSeq: number; readonly session: string };
   /** What became of it, for the message counter; a closed list. */
   readonly kind: MessageKind;
 }

@@ -112,6 +112,15 @@ it('the journal is bounded in entries and in bytes, and keeps the newest', async
 });
 
 describe('a new epoch', () => {
+  it('begins by what this connection has said, though the device has given out higher numbers since', async () => {
+    const outbox = await levelOutbox();
+    const one = await commands({ outbox });
+    const order = { type: 'new-epoch', epoch: outbox.epoch, seen: 1, session: 'now' };
+    const payload = Buffer.from(JSON.stringify(order));
+    expect(await one.obey('c1', payload, 'later')).toMatchObject({ ok: false });
+    expect(await one.obey('c2', payload, 'now')).toEqual({ ok: true, epoch: outbox.epoch });
+  });
+
   async function levelOutbox() {
     const outbox = new LevelOutbox(levelOptions(await tempDir(), { random: randomBytes }));
     await outbox.start();

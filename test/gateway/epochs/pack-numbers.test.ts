@@ -28,13 +28,19 @@ describe('numbers of packs', () => {
     for (const seq of [488, 999]) expect(numbers.note(device, epoch, seq, bytes('another'))).toBe(false);
   });
 
-  it('are in dispute from a last number that is too low until one that is not', () => {
+  it('are in dispute from a last number that is too low, for good', () => {
     const numbers = new PackNumbers();
+    const say = (session: string, lastSeq: number) => numbers.compare(device, { epoch, session, lastSeq });
     numbers.learn(device, epoch, 100);
-    expect(numbers.compare(device, epoch, 99)).toBe(false);
-    expect(numbers.isDisputed(device, epoch)).toBe(true);
-    expect(numbers.compare(device, epoch, 100)).toBe(true);
+    say('a', 100);
+    say('b', 120);
+    // The message was late, and so was its number.
+    say('a', 110);
     expect(numbers.isDisputed(device, epoch)).toBe(false);
+    say('c', 119);
+    say('d', 200);
+    expect(numbers.isDisputed(device, epoch)).toBe(true);
+    expect(numbers.session(device, epoch)).toBe('d');
   });
 
   it('of more epochs of one device than four are forgotten, the oldest first', () => {
