@@ -10,8 +10,6 @@ export interface PeakOptions {
   /** A peak is the highest of this many readings, and for as many after it only one `factor` times as high counts. */
   readonly apart: number;
   readonly factor: number;
-  /** From 0, where past peaks do not matter, to 1, where a peak is measured by those before it. */
-  readonly penalty: number;
 }
 
 /** An average of fewer says nothing. */
@@ -19,14 +17,10 @@ const firstReadings = 50;
 const leastHeight = 0.3;
 /** Beyond that a surprise moves the mean no more: an event does not make the next one usual. */
 const clipDeviations = 4;
-/** How much a past peak counts when the next one comes. */
-const peakFading = 0.95;
-/** What peaks are taken to be like before there are any, and added to what they are. */
-const usualPeak = 2;
 
 /**
  * Surprise in, rare peaks out. The surprise is smoothed and measured by its own mean and deviation, which makes sensors
- * comparable; it passes where it is the highest of a while; and a sensor that peaks often is believed less.
+ * comparable; it passes where it is the highest of a while, and then rests.
  */
 export class NoveltyPeaks {
   /** By how many deviations the surprise exceeds its mean now. */
@@ -38,8 +32,6 @@ export class NoveltyPeaks {
   private seen = 0;
   private lastPeakAt = -Infinity;
   private lastPeak = 0;
-  private peakSum = usualPeak;
-  private peakWeight = 1;
 
   constructor(private readonly options: PeakOptions) {
     this.highest = new SlidingMaximum(options.apart);
@@ -74,13 +66,10 @@ export class NoveltyPeaks {
   }
 
   private peak(height: number): number {
-    const { apart, factor, penalty } = this.options;
+    const { apart, factor } = this.options;
     if (this.seen - this.lastPeakAt < apart && height < factor * this.lastPeak) return 0;
-    const usual = this.peakSum / this.peakWeight;
     this.lastPeakAt = this.seen;
     this.lastPeak = height;
-    this.peakSum = this.peakSum * peakFading + height;
-    this.peakWeight = this.peakWeight * peakFading + 1;
-    return height / Math.pow(usual + usualPeak, penalty);
+    return height;
   }
 }

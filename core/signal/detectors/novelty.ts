@@ -21,7 +21,6 @@ const defaults = {
   floorBits: 1.8,
   apart: 130,
   factor: 1.7,
-  penalty: 0.3,
 } satisfies QuantiserOptions & CountsOptions & PeakOptions;
 
 const dayUs = 86_400_000_000;
@@ -31,7 +30,7 @@ const dailyFeatures = Uint8Array.from(
   levelSpans.flatMap((_, level) => [kinds.mean, kinds.maximum].map((kind) => level * kindsPerLevel + kind)),
 );
 /** The height of a peak that gets the score 0.5. */
-const halfHeight = 0.4;
+const halfHeight = 0.52;
 /** Keeps differences and sums finite. */
 const greatest = 1e150;
 
