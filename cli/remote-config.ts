@@ -31,9 +31,12 @@ export async function signFile(file: string, { keyFile, device, version }: SignF
   }
 }
 
-export interface PushConfigOptions {
+export interface ApiOptions {
   readonly http: string;
   readonly token: string;
+}
+
+export interface PushConfigOptions extends ApiOptions {
   readonly waitMs: number | undefined;
   readonly force: boolean;
 }
@@ -51,7 +54,7 @@ const pollMs = 250;
 /** Hands a signed config to the gateway, and waits for the device if told to. Throws an Error that says what to do. */
 export async function pushConfig(message: Uint8Array, options: PushConfigOptions): Promise<PushResult> {
   const { device, version, hash } = contentOf(message);
-  const path = `/api/v1/devices/${device.site}/${device.device}/config`;
+  const path = pathOf(device);
   await ask(options, 'PUT', `${path}${options.force ? '?force' : ''}`, message);
   const pushed = { device: deviceKey(device), version, hash };
   const what = `version ${version} for ${deviceKey(device)}`;
@@ -60,8 +63,30 @@ export async function pushConfig(message: Uint8Array, options: PushConfigOptions
   if (!report)
     return { text: `${what} is desired; the device has said nothing of it yet.`, done: false, result: pushed };
   const { status, confirmed, reason } = report;
-  const text = `${what}: ${status}${status === 'applied' && !confirmed ? ', on probation' : ''}${reason === undefined ? '' : `: ${reason}`}`;
+  const text = `${what}: ${inWords(report)}`;
   return { text, done: status === 'applied', result: { ...pushed, status, confirmed, reason } };
+}
+
+/** What is desired of a device, and what it reported; for a person, and as JSON. */
+export async function configStatus(device: DeviceId, options: ApiOptions): Promise<{ text: string; result: object }> {
+  const result = (await ask(options, 'GET', pathOf(device))) as {
+    desired: { version: number } | null;
+    reported: ConfigReport | null;
+  };
+  const { desired, reported } = result;
+  const text = [
+    `desired   ${desired ? `version ${desired.version}` : 'nothing'}`,
+    `reported  ${reported ? `version ${reported.version}: ${inWords(reported)}` : 'nothing'}`,
+  ].join('\n');
+  return { text, result };
+}
+
+function inWords({ status, confirmed, reason }: ConfigReport): string {
+  return `${status}${status === 'applied' && !confirmed ? ', on probation' : ''}${reason === undefined ? '' : `: ${reason}`}`;
+}
+
+function pathOf({ site, device }: DeviceId): string {
+  return `/api/v1/devices/${site}/${device}/config`;
 }
 
 async function reportOf(options: PushConfigOptions, path: string, hash: string, waitMs: number) {
@@ -87,12 +112,7 @@ function contentOf(message: Uint8Array) {
   }
 }
 
-async function ask(
-  { http, token }: PushConfigOptions,
-  method: string,
-  path: string,
-  body?: Uint8Array,
-): Promise<unknown> {
+async function ask({ http, token }: ApiOptions, method: string, path: string, body?: Uint8Array): Promise<unknown> {
   const url = new URL(path, http);
   const headers = { Authorization: `Bearer ${token}` };
   const response = await fetch(url, { method, headers, ...(body && { body: Buffer.from(body) }) }).catch(

@@ -22,11 +22,15 @@ interface PushOptions {
   json?: boolean;
 }
 
+const httpHelp = 'address of fieldline up, or of the operations server of a gateway';
+const defaultHttp = 'http://127.0.0.1:8080';
+
 /** The tools of configuration from afar; see docs/decisions/009-remote-config.md. */
 export function addRemoteConfig(group: Command): void {
   addKeygen(group);
   addSign(group);
   addPush(group);
+  addStatus(group);
   addToken(group);
 }
 
@@ -74,11 +78,7 @@ function addPush(group: Command): void {
   withToken(group.command('push'))
     .description('make a signed config the desired one of its device')
     .addArgument(new Argument('<file>', 'what `fieldline config sign` wrote'))
-    .option(
-      '--http <url>',
-      'address of fieldline up, or of the operations server of a gateway',
-      'http://127.0.0.1:8080',
-    )
+    .option('--http <url>', httpHelp, defaultHttp)
     .option('--wait <duration>', 'wait so long for what the device reports; exit code 1 if it refused it', durationMs)
     .option('--force', 'even if a higher version is desired already')
     .option('--json', 'print the answer as one JSON value')
@@ -94,6 +94,23 @@ function addPush(group: Command): void {
       });
       process.stdout.write(`${options.json ? JSON.stringify(result) : text}\n`);
       if (!done) process.exitCode = 1;
+    });
+}
+
+function addStatus(group: Command): void {
+  withToken(group.command('status'))
+    .description('print which config is desired of a device, and what the device reported')
+    .addArgument(new Argument('<site/device>', 'as in plant1/press-07'))
+    .option('--http <url>', httpHelp, defaultHttp)
+    .option('--json', 'print the answer as one JSON value')
+    .addHelpText('after', '\nExample:\n  fieldline config status plant1/press-07')
+    .action(async (name: string, options: PushOptions) => {
+      const { configStatus } = await import('../remote-config.js');
+      const { text, result } = await configStatus(deviceNamed(name), {
+        http: options.http,
+        token: await tokenOf(options),
+      });
+      process.stdout.write(`${options.json ? JSON.stringify(result) : text}\n`);
     });
 }
 
