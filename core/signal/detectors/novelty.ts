@@ -11,7 +11,7 @@ export interface NoveltyOptions extends Partial<QuantiserOptions & CountsOptions
   readonly dailyWeight?: number;
 }
 
-/** One set for all sensors; docs/decisions/008-anomaly-detector.md tells how little each matters. */
+/** One set for all sensors. Each may be a fifth more or less at a cost of at most four points of a hundred. */
 const defaults = {
   resolution: 3,
   memory: 16_000,
@@ -42,9 +42,9 @@ const greatest = 1e150;
  * The steps: features at several scales (`NoveltyPyramid`) → symbols (`NoveltyQuantiser`) → surprise by fading counts,
  * averaged (`NoveltyCounts`) → peaks over the usual surprise (`NoveltyPeaks`) → a score from 0 to 1.
  *
- * After M. Smirnov: CAD OSE (2016) and M. Hampton: ARTime (2023), novelty of quantised values in context; S. Ahmad et al.:
- * "Unsupervised real-time anomaly detection for streaming data", Neurocomputing 262 (2017) 134–147, likelihood by the
- * detector's own history. Unlike the first two it is not told the range of the series.
+ * Novelty of quantised values is the idea of the Contextual Anomaly Detector (M. Smirnov: CAD OSE, 2016); to measure it
+ * by its own history is that of S. Ahmad et al.: "Unsupervised real-time anomaly detection for streaming data",
+ * Neurocomputing 262 (2017) 134–147. Spans, contexts and peaks are ours: docs/decisions/008-anomaly-detector.md.
  */
 export class NoveltyDetector {
   private readonly pyramid = new NoveltyPyramid();
