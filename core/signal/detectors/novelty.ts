@@ -37,7 +37,7 @@ const greatest = 1e150;
 /**
  * Streaming anomaly detection for one series of numbers: how improbable is what the last 1, 4, 16 and 64 readings look
  * like, by all that was seen before, and at this time of day? It needs to be told nothing of the series, never looks
- * ahead, and forgets slowly. Memory is fixed (see `bytes`); a push allocates nothing and costs a few microseconds.
+ * ahead, and forgets slowly. Memory is fixed (see `bytes`); a push makes no object and costs a few microseconds.
  *
  * The steps: features at several scales (`NoveltyPyramid`) → symbols (`NoveltyQuantiser`) → surprise by fading counts,
  * averaged (`NoveltyCounts`) → peaks over the usual surprise (`NoveltyPeaks`) → a score from 0 to 1.
