@@ -28,7 +28,12 @@ export function holdingOutbox(outbox: Outbox, clock: PackClock): Outbox {
       const payload = await outbox.payloadOf?.(seq);
       return payload && clock.mayResolve(seq) ? sentPayload(payload, clock) : payload;
     },
-    status: () => outbox.status(),
+    status() {
+      const status = outbox.status();
+      const from = clock.heldFrom();
+      const heldPacks = from === undefined ? 0 : Math.min(status.pendingPacks, Math.max(0, status.lastSeq + 1 - from));
+      return { ...status, heldPacks };
+    },
     async offer(lane: Lane, max: number, order?: 'oldest' | 'newest-session'): Promise<Entry[]> {
       if (lane === 'alert') return outbox.offer(lane, max, order);
       return (await outbox.offer(lane, max, order, clock.heldFrom())).map(asSent);

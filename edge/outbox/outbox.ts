@@ -50,6 +50,8 @@ export interface OutboxStatus {
   /** Packs and readings not yet acknowledged. */
   readonly pendingPacks: number;
   readonly pendingReadings: number;
+  /** Of the pending packs, about so many are held back, and leave only when what they wait for has come. */
+  readonly heldPacks?: number;
   /** Size on disk, garbage and reserve included; 0 for memory. */
   readonly bytes: number;
 }

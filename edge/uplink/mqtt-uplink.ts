@@ -126,7 +126,11 @@ export class MqttUplink implements Part {
   async stop(deadlineMs: number): Promise<void> {
     const { clock, outbox } = this.#options;
     const endMs = clock.monotonicMs() + deadlineMs / 2;
-    while (this.#connected && outbox.status().pendingPacks > 0 && clock.monotonicMs() < endMs) {
+    const hasMore = () => {
+      const { pendingPacks, heldPacks = 0 } = outbox.status();
+      return pendingPacks > heldPacks;
+    };
+    while (this.#connected && hasMore() && clock.monotonicMs() < endMs) {
       await clock.sleep(dryStepMs);
     }
     this.#stopping.abort();

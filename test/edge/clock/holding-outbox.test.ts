@@ -64,6 +64,10 @@ describe('the outbox of a device that does not know the time', () => {
     expect((await held.offer('alert', 9)).map(({ seq }) => seq)).toEqual([0]);
     expect(await held.offer('data', 9, 'newest-session')).toEqual([]);
     expect(await held.offer('data', 9)).toEqual([]);
+    // Nobody waits for them to leave when the device stops.
+    expect(held.status()).toMatchObject({ pendingPacks: 2, heldPacks: 2 });
+    await board.synchronise();
+    expect(held.status()).toMatchObject({ pendingPacks: 2, heldPacks: 0 });
   });
 
   it('lets older packs pass, and gives the others their times once they are known', async () => {
