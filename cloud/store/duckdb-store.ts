@@ -17,7 +17,6 @@ import { advanceSeal, compactLedger, deleteOldRollups, deleteSealed } from './du
 import { Session } from './duckdb/session.js';
 import { shedOldest, usedBytes } from './duckdb/shed.js';
 import { StoreMetrics } from './duckdb/store-metrics.js';
-import { rollupTiers } from './duckdb/tiers.js';
 import { writeBatch } from './duckdb/write-batch.js';
 import type {
   AlertFilter,
@@ -111,8 +110,7 @@ export class DuckDBStore implements SeriesStore, Shedder {
   }
 
   rollups(tier: RollupTier, filter: SeriesFilter, range: TimeRange): AsyncIterable<StoredRollup[]> {
-    const spec = rollupTiers.find(({ name }) => name === tier)!;
-    return this.scan(({ series }, reader) => rollupPages(reader, series, spec, series.match(filter), range));
+    return this.scan(({ series }, reader) => rollupPages(reader, series, tier, series.match(filter), range));
   }
 
   async alerts(filter: AlertFilter): Promise<DeviceAlert[]> {

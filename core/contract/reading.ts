@@ -44,7 +44,10 @@ export interface Point extends Reading {
   readonly window?: WindowParts;
 }
 
-/** The sum-able parts of a rollup. The mean is `sum / weight`; `weight` is the count for raw and window points. */
+/**
+ * The sum-able parts of a rollup. The mean is `sum / weight`; `weight` is the count for raw and window points, and the
+ * covered microseconds where there are segments: then `sum` is the integral over them.
+ */
 export interface RollupParts {
   sum: number;
   weight: number;

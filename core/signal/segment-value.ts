@@ -25,6 +25,7 @@ export function segmentValue(
   return value + (next - value) * ((timeUs - before.timeUs) / (after.timeUs - before.timeUs));
 }
 
-function isTrusted({ quality }: Point): boolean {
+/** Whether a line may be drawn from or to a point. */
+export function isTrusted({ quality }: Pick<Point, 'quality'>): boolean {
   return quality === 'good' || quality === 'uncertain';
 }

@@ -9,6 +9,7 @@ import { lateCases } from './series-store/late.js';
 import { ledgerCases } from './series-store/ledger.js';
 import { readCases } from './series-store/reads.js';
 import { rollupCases } from './series-store/rollups.js';
+import { segmentCases } from './series-store/segments.js';
 import { valueCases } from './series-store/values.js';
 
 export interface SeriesStoreSuite {
@@ -38,6 +39,7 @@ export function seriesStoreSuite({ name, open, runs = 20 }: SeriesStoreSuite): v
     describe('alerts', () => alertCases(store));
     describe('values', () => valueCases(store, runs));
     describe('rollups', () => rollupCases(store, runs));
+    describe('segments', () => segmentCases(store, open, runs));
     describe('late data', () => lateCases(store));
     describe('reads', () => readCases(store));
     describe('readings older than the raw retention', () => expiredCases(open));

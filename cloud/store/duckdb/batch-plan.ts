@@ -9,6 +9,7 @@ import { ExpiredParts } from './expired-parts.js';
 import { LedgerAddition, type Ledger } from './ledger.js';
 import { PointColumns } from './point-columns.js';
 import type { Seal } from './seal.js';
+import { SegmentMarks } from './segment-marks.js';
 import type { SeriesDictionary, SeriesEntry } from './series-dictionary.js';
 import { lowestTier } from './tiers.js';
 
@@ -27,6 +28,7 @@ export class BatchPlan {
   readonly alerts: DeviceAlert[] = [];
   readonly ledger: LedgerAddition;
   readonly marks: MarkAddition;
+  readonly segments: SegmentMarks;
   readonly expired: ExpiredParts;
   private readonly counts = { stored: 0, duplicate: 0, expired: 0 };
 
@@ -37,6 +39,7 @@ export class BatchPlan {
   ) {
     this.ledger = new LedgerAddition(memory.ledger);
     this.marks = new MarkAddition(memory.marks);
+    this.segments = new SegmentMarks(this.marks, seal);
     this.expired = new ExpiredParts(seal, nowUs);
   }
 
@@ -63,6 +66,7 @@ export class BatchPlan {
     this.memory.series.saved();
     this.ledger.commit();
     this.marks.commit();
+    this.expired.commit();
   }
 
   private addPack(packed: PackToStore): void {
@@ -80,13 +84,14 @@ export class BatchPlan {
   }
 
   private addExpired(series: SeriesEntry, point: Point): void {
-    this.expired.add(series.id, point, this.marks);
+    this.expired.add(series, point, this.marks);
     this.counts.expired += 1;
   }
 
   private addPoint(series: SeriesEntry, point: Point): void {
     this.points.push(series.id, point);
     this.counts.stored += 1;
+    if (point.form === 'segment') return this.segments.note(series, point.timeUs);
     const isNewest = noteNewest(series, point);
     const tier = lowestTier(point);
     if (tier) this.marks.touch(tier.code, series.id, bucketStart(point.timeUs, tier.widthUs), !isNewest);

@@ -7,7 +7,7 @@ export const qualityCodes = Object.fromEntries(qualities.map((quality, code) => 
   number
 >;
 
-const qualityBits = 0b111;
+export const qualityBits = 0b111;
 
 /**
  * DuckDB's run-length and constant compression take minus zero for zero, so that a column of both comes back as one.

@@ -1,4 +1,4 @@
-import { rollupTiers, type TierSpec } from './tiers.js';
+import { allTiers, type TierSpec } from './tiers.js';
 import type { ColumnData } from './table-appender.js';
 
 export type DirtyRow = [tier: number, seriesId: number, bucketUs: number, mark: number];
@@ -25,7 +25,7 @@ const maxGapBuckets = 60;
 
 /** The (series, bucket) pairs whose rollup must be computed again: what the file's table `dirty` says. */
 export class DirtyMarks {
-  private readonly tiers: Map<number, Bucket>[] = rollupTiers.map(() => new Map<number, Bucket>());
+  private readonly tiers: Map<number, Bucket>[] = allTiers.map(() => new Map<number, Bucket>());
   private readonly computing = new Set<Round>();
   private lastMark = 0;
 
@@ -103,7 +103,7 @@ export class DirtyMarks {
 
 /** The marks that one transaction adds; those that are there already are not written again. */
 export class MarkAddition {
-  private readonly added: Map<number, Bucket>[] = rollupTiers.map(() => new Map<number, Bucket>());
+  private readonly added: Map<number, Bucket>[] = allTiers.map(() => new Map<number, Bucket>());
 
   constructor(private readonly marks: DirtyMarks) {}
 

@@ -1,28 +1,51 @@
 import type { DeviceAlert } from '#core/contract/alert.js';
-import type { AlertFilter, StoredRollup, TimeRange } from '../store.js';
+import { mixParts } from '#core/signal/segment-rollup.js';
+import type { AlertFilter, RollupTier, StoredRollup, TimeRange } from '../store.js';
 import type { Parameter, Reader } from './reader.js';
-import { readRollupRows, rollupSelection } from './rollup-row.js';
+import { readRollupRows, rollupSelection, type RollupRow } from './rollup-row.js';
 import type { SeriesDictionary, SeriesEntry } from './series-dictionary.js';
-import type { TierSpec } from './tiers.js';
+import { rollupTiers, segmentTiers } from './tiers.js';
 
-/** The rollups of a tier in order of series, then time, in pages. */
+/** The rollups of a tier in order of series, then time, in pages; what readings and segments gave is put together. */
 export async function* rollupPages(
   reader: Reader,
   series: SeriesDictionary,
-  { table }: TierSpec,
+  tier: RollupTier,
   entries: readonly SeriesEntry[],
   { fromUs, toUs }: TimeRange,
 ): AsyncGenerator<StoredRollup[]> {
   if (entries.length === 0) return;
   const ranks = entries.map(({ id }, rank) => `(${id}, ${rank})`).join(',');
-  const sql = `SELECT ${rollupSelection} FROM ${table} r JOIN (VALUES ${ranks}) s(series_id, place) USING (series_id)
-    WHERE r.time_us >= $1 AND r.time_us < $2 ORDER BY s.place, r.time_us`;
+  const [readings, segments] = [rollupTiers, segmentTiers].map((tiers) => tiers.find(({ name }) => name === tier)!);
+  const both = `SELECT 0 AS kind, * FROM ${readings!.table} UNION ALL SELECT 1, * FROM ${segments!.table}`;
+  const sql = `SELECT ${rollupSelection}
+    FROM (${both}) r JOIN (VALUES ${ranks}) s(series_id, place) USING (series_id)
+    WHERE r.time_us >= $1 AND r.time_us < $2 ORDER BY s.place, r.time_us, r.kind`;
+  let held: RollupRow | undefined;
   for await (const chunk of reader.stream(sql, [fromUs, toUs])) {
-    yield readRollupRows(chunk).map(({ seriesId, timeUs, sum, weight, count, min, max, first, last }) => {
-      const { site, device, sensor } = series.get(seriesId);
-      return { site, device, sensor, timeUs, sum, weight, count, min, max, first, last };
-    });
+    const rows = mixed([...(held ? [held] : []), ...readRollupRows(chunk)], readings!.widthUs);
+    // The segments of the last bucket may come at the start of the next chunk.
+    held = rows.pop();
+    if (rows.length > 0) yield rows.map((row) => rollupOf(row, series));
   }
+  if (held) yield [rollupOf(held, series)];
+}
+
+/** Two neighbours of one bucket are its readings and its segments. */
+function mixed(rows: readonly RollupRow[], widthUs: number): RollupRow[] {
+  const buckets: RollupRow[] = [];
+  for (const row of rows) {
+    const before = buckets.at(-1);
+    if (before?.seriesId !== row.seriesId || before.timeUs !== row.timeUs) buckets.push(row);
+    else buckets[buckets.length - 1] = { ...row, ...mixParts(before, row, widthUs) };
+  }
+  return buckets;
+}
+
+function rollupOf(row: RollupRow, series: SeriesDictionary): StoredRollup {
+  const { seriesId, timeUs, sum, weight, count, min, max, first, last } = row;
+  const { site, device, sensor } = series.get(seriesId);
+  return { site, device, sensor, timeUs, sum, weight, count, min, max, first, last };
 }
 
 /** The alerts that match, the newest first. */

@@ -5,7 +5,8 @@ import { MarkAddition, type Round } from './dirty-marks.js';
 import type { Mutex } from './mutex.js';
 import { computeSql, countRepeatsSql, deleteMarksSql, deleteRepeatsSql, deleteStaleSql } from './rollup-sql.js';
 import type { Session } from './session.js';
-import { rollupTiers, type TierSpec } from './tiers.js';
+import { segmentSql } from './segment-sql.js';
+import { allTiers, tierAbove, tierBelow, type TierSpec } from './tiers.js';
 
 /** Marks settled by one call: a backlog is worked off in several, so that the newest buckets never wait long. */
 const maxMarksPerCall = 20_000;
@@ -21,12 +22,12 @@ export async function repairRollups(
   openTiers = true,
 ): Promise<RepairOutcome> {
   const repaired: Record<RollupTier, number> = { '1m': 0, '1h': 0, '1d': 0 };
-  for (const tier of rollupTiers) {
+  for (const tier of allTiers) {
     // Above the minute, buckets are computed while they are still open.
-    const endUs = openTiers && tier.code > 0 ? Number.POSITIVE_INFINITY : closedBeforeUs;
-    repaired[tier.name] = await repairTier(session, writing, tier, endUs);
+    const endUs = openTiers && tierBelow(tier) ? Number.POSITIVE_INFINITY : closedBeforeUs;
+    repaired[tier.name] += await repairTier(session, writing, tier, endUs);
   }
-  const remaining = rollupTiers.reduce((sum, tier) => sum + session.marks.count(tier), 0);
+  const remaining = allTiers.reduce((sum, tier) => sum + session.marks.count(tier), 0);
   return { repaired, remaining };
 }
 
@@ -49,8 +50,8 @@ async function repairTier(session: Session, writing: Mutex, tier: TierSpec, endU
 async function settleRound(session: Session, writing: Mutex, round: Round): Promise<void> {
   let succeeded = false;
   try {
-    if (round.mayRepeat) await removeRepeats(session, writing, round);
-    const chunks = await session.database.computer.query(computeSql(round));
+    if (round.mayRepeat && round.tier.of === 'readings') await removeRepeats(session, writing, round);
+    const chunks = await session.database.computer.query(sqlOf(session, round));
     await writing.run(async () => {
       const above = marksAbove(session, round);
       await session.transaction(async (connection) => {
@@ -65,6 +66,11 @@ async function settleRound(session: Session, writing: Mutex, round: Round): Prom
   } finally {
     session.marks.settle(round, succeeded);
   }
+}
+
+function sqlOf({ series }: Session, round: Round): string {
+  const isOfPoints = round.tier.of === 'segments' && !tierBelow(round.tier);
+  return isOfPoints ? segmentSql(round, series.longestGapUs) : computeSql(round);
 }
 
 /** Leaves one point of each identity, so that nothing is counted twice. They are rare, so they are looked for first. */
@@ -87,7 +93,7 @@ function appendChunks({ appenders }: Session, tier: TierSpec, chunks: readonly D
 /** The buckets of the next tier that hold those of the round. */
 function marksAbove({ marks }: Session, { tier, buckets }: Round): MarkAddition {
   const addition = new MarkAddition(marks);
-  const above = rollupTiers[tier.code + 1];
+  const above = tierAbove(tier);
   if (!above) return addition;
   for (const [bucketUs, series] of buckets) {
     const start = bucketStart(bucketUs, above.widthUs);

@@ -1,8 +1,9 @@
 import { bucketStart, dayUs, hourUs, minuteUs } from '#core/contract/time.js';
 import type { Mutex } from './mutex.js';
+import { formCodes } from './codes.js';
 import { repairRollups } from './repair.js';
 import type { Session } from './session.js';
-import { rollupTiers } from './tiers.js';
+import { allTiers } from './tiers.js';
 
 /** Rows deleted by one transaction, so that no write waits for long and the write-ahead log stays small. */
 const rowsPerDelete = 250_000;
@@ -30,14 +31,19 @@ export async function deleteSealed(session: Session, writing: Mutex): Promise<nu
   const { beforeUs } = session.seal;
   // Windows wider than an hour feed the day, which may still be open.
   const wide = `(span_us <= ${hourUs} OR time_us < ${bucketStart(beforeUs, dayUs)})`;
-  return deleteOlder(session, writing, 'points', beforeUs, wide);
+  const gapUs = session.series.longestGapUs;
+  // The last segments before the seal are where the first lines behind it begin.
+  const isPast = gapUs === 0 ? 'true' : `(form <> ${formCodes.segment} OR time_us < ${beforeUs - gapUs})`;
+  return deleteOlder(session, writing, 'points', beforeUs, `${wide} AND ${isPast}`);
 }
 
-/** Deletes the rollups that are older than their tier is kept. */
+/** Deletes the rollups that are older than their tier is kept; what is computed from them is computed first. */
 export async function deleteOldRollups(session: Session, writing: Mutex, nowUs: number): Promise<void> {
-  for (const { name, table } of rollupTiers) {
+  for (const { name, table } of allTiers) {
     const cutoffUs = session.seal.cutoffUs(name, nowUs);
-    if (Number.isFinite(cutoffUs)) await deleteOlder(session, writing, table, cutoffUs);
+    if (!Number.isFinite(cutoffUs)) continue;
+    while (session.marks.hasBefore(cutoffUs)) await repairRollups(session, writing, cutoffUs + dayUs, false);
+    await deleteOlder(session, writing, table, cutoffUs);
   }
 }
 

@@ -1,14 +1,15 @@
-import { numericValue, windowSum, type Point, type RollupParts } from '#core/contract/reading.js';
+import { numericValue, windowSum, type Point } from '#core/contract/reading.js';
+import type { TimedParts } from '#core/signal/segment-rollup.js';
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import type { ColumnData, ColumnKind } from './table-appender.js';
 
-/** One row of a rollup table, in the order of its columns. */
-export interface RollupRow extends RollupParts {
+/**
+ * One row of a rollup table, in the order of its columns. `firstUs` and `lastUs`: when the first and the last reading
+ * were; a window counts as its start.
+ */
+export interface RollupRow extends TimedParts {
   readonly seriesId: number;
   readonly timeUs: number;
-  /** When the first and the last reading were; a window counts as its start. */
-  firstUs: number;
-  lastUs: number;
 }
 
 const fields = [
@@ -33,17 +34,6 @@ export function rowOfPoint(seriesId: number, bucketUs: number, { value, window, 
   const { count, min, max, first, last } = window;
   const sum = finiteSum(windowSum(mean, window));
   return { seriesId, timeUs: bucketUs, sum, weight: count, count, min, max, first, last, ...stamps };
-}
-
-/** Adds `other` to `row`. */
-export function addRow(row: RollupRow, other: RollupRow): void {
-  row.sum = finiteSum(row.sum + other.sum);
-  row.weight += other.weight;
-  row.count += other.count;
-  row.min = Math.min(row.min, other.min);
-  row.max = Math.max(row.max, other.max);
-  if (other.firstUs < row.firstUs) [row.first, row.firstUs] = [other.first, other.firstUs];
-  if (other.lastUs > row.lastUs) [row.last, row.lastUs] = [other.last, other.lastUs];
 }
 
 export function rollupColumns(rows: readonly RollupRow[]): ColumnData[] {

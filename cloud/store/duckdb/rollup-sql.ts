@@ -1,30 +1,30 @@
 import { formCodes } from './codes.js';
 import type { Round } from './dirty-marks.js';
-import { rollupTiers, type TierSpec } from './tiers.js';
+import { tierBelow, type TierSpec } from './tiers.js';
 
 /** The start of the bucket that holds `time`; SQL's remainder is negative before 1970. */
-function bucketOf(time: string, widthUs: number): string {
+export function bucketOf(time: string, widthUs: number): string {
   return `${time} - ((${time} % ${widthUs}) + ${widthUs}) % ${widthUs}`;
 }
 
 const greatest = '1.7976931348623157e308::DOUBLE';
-const clamp = (sql: string) => `least(${greatest}, greatest(-${greatest}, ${sql}))`;
+export const clamp = (sql: string) => `least(${greatest}, greatest(-${greatest}, ${sql}))`;
 
 /** A sum that is right to the last bits, and finite: an overflow is summed at a smaller scale and stays at the greatest. */
-function sumOf(sql: string): string {
+export function sumOf(sql: string): string {
   return `CASE WHEN isfinite(fsum(${sql})) THEN fsum(${sql})
     ELSE ${clamp(`sum(${clamp(sql)} / 65536) * 65536`)} END`;
 }
 
 /** The marks that a round settles. */
-function keysOf({ tier, fromUs, lastUs, lastMark }: Round): string {
+export function keysOf({ tier, fromUs, lastUs, lastMark }: Round): string {
   return `SELECT DISTINCT series_id, bucket_us FROM dirty
     WHERE tier = ${tier.code} AND bucket_us BETWEEN ${fromUs} AND ${lastUs} AND mark <= ${lastMark}`;
 }
 
 /** Which points a round counts itself: raw ones and windows that fit the bucket and no lower tier. */
 function ownPoints({ tier, fromUs, lastUs }: Round): string {
-  const child = rollupTiers[tier.code - 1];
+  const child = tierBelow(tier);
   const isWider = child ? `span_us > ${child.widthUs} AND` : '';
   return `time_us >= ${fromUs} AND time_us < ${lastUs + tier.widthUs} AND form <= ${formCodes.window}
     AND value IS NOT NULL AND ${isWider} span_us <= ${tier.widthUs}`;
@@ -71,10 +71,18 @@ function childParts({ tier, fromUs, lastUs }: Round, child: TierSpec): string {
     FROM ${child.table} WHERE time_us >= ${fromUs} AND time_us < ${lastUs + tier.widthUs}`;
 }
 
+function partsOf(round: Round): string {
+  const child = tierBelow(round.tier);
+  if (!child) return pointParts(round);
+  // No segment is too wide for the lowest tier.
+  return round.tier.of === 'segments'
+    ? childParts(round, child)
+    : `${childParts(round, child)} UNION ALL ${pointParts(round)}`;
+}
+
 /** Computes the buckets of a round; the columns are those of the tier's table. */
 export function computeSql(round: Round): string {
-  const child = rollupTiers[round.tier.code - 1];
-  const parts = child ? `${childParts(round, child)} UNION ALL ${pointParts(round)}` : pointParts(round);
+  const parts = partsOf(round);
   return `
     WITH parts AS (${parts})
     SELECT series_id, bucket_us, ${sumOf('sum')}, sum(weight), least(sum(count), ${Number.MAX_SAFE_INTEGER})::BIGINT,

@@ -2,22 +2,25 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { FatalError } from '#core/runtime/errors.js';
 
 /** The version of the tables below. A file with a newer one is refused; an older one is migrated by `migrations`. */
-export const dataFormat = 2;
+export const dataFormat = 3;
 
 /**
  * No primary key on `points`: it would cost four fifths of the write rate and an index in memory. What comes twice is
  * left out when a bucket is computed and when points are read. `flags` is the quality and the minus zeros.
  * What only windows have is 0 for other points; `p95` is null for a window without it.
+ * Rollups of segments have tables of their own: their weight is microseconds, that of readings a count.
  * `first_us` and `last_us` of a rollup place a reading that is added after the raw ones are gone.
  */
 const tables = `
   CREATE TABLE state (name VARCHAR, number BIGINT);
   CREATE TABLE series (
-    series_id INTEGER, site VARCHAR, device VARCHAR, sensor VARCHAR, quantity VARCHAR, unit VARCHAR, labels VARCHAR);
+    series_id INTEGER, site VARCHAR, device VARCHAR, sensor VARCHAR, quantity VARCHAR, unit VARCHAR, labels VARCHAR,
+    interpolation VARCHAR, max_gap_us BIGINT);
   CREATE TABLE points (
     series_id INTEGER, time_us BIGINT, form UTINYINT, flags UTINYINT, value DOUBLE, text VARCHAR,
     span_us BIGINT, count BIGINT, min DOUBLE, max DOUBLE, first DOUBLE, last DOUBLE, p95 DOUBLE);
-  ${['1m', '1h', '1d'].map(rollupTable).join('')}
+  ${tierTables('rollup')}
+  ${tierTables('segment')}
   CREATE TABLE ledger (source VARCHAR, from_seq BIGINT, to_seq BIGINT);
   CREATE TABLE dirty (tier UTINYINT, series_id INTEGER, bucket_us BIGINT, mark BIGINT);
   CREATE TABLE alerts (
@@ -26,8 +29,12 @@ const tables = `
   INSERT INTO state VALUES ('format', ${dataFormat});
 `;
 
-function rollupTable(tier: string): string {
-  return `CREATE TABLE rollup_${tier} (
+function tierTables(kind: string): string {
+  return ['1m', '1h', '1d'].map((tier) => rollupTable(`${kind}_${tier}`)).join('');
+}
+
+function rollupTable(name: string): string {
+  return `CREATE TABLE IF NOT EXISTS ${name} (
     series_id INTEGER, time_us BIGINT, sum DOUBLE, weight DOUBLE, count BIGINT, min DOUBLE, max DOUBLE,
     first DOUBLE, last DOUBLE, first_us BIGINT, last_us BIGINT);`;
 }
@@ -35,6 +42,10 @@ function rollupTable(tier: string): string {
 /** What makes a file of the version before one of this version. */
 const migrations: Readonly<Record<number, string>> = {
   2: 'ALTER TABLE points ADD COLUMN p95 DOUBLE;',
+  // Segments that are there already are rolled up when a point comes beside them.
+  3: `${tierTables('segment')}
+    ALTER TABLE series ADD COLUMN IF NOT EXISTS interpolation VARCHAR DEFAULT 'none';
+    ALTER TABLE series ADD COLUMN IF NOT EXISTS max_gap_us BIGINT DEFAULT 600000000;`,
 };
 
 /** Creates the tables in an empty file, brings those of an older version up to date. Throws FatalError `bad-data-format` for one of another kind or a newer version. */

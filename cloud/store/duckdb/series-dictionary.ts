@@ -1,5 +1,6 @@
-import type { Catalogue } from '#core/contract/catalogue.js';
+import type { Catalogue, SensorDescription } from '#core/contract/catalogue.js';
 import { deviceKey, type SeriesId } from '#core/contract/names.js';
+import type { Point } from '#core/contract/reading.js';
 import type { PackToStore, SeriesFilter } from '../store.js';
 import type { ColumnData } from './table-appender.js';
 
@@ -10,9 +11,15 @@ export interface SeriesEntry extends SeriesId {
   unit: string;
   /** JSON. */
   labels: string;
+  /** How segments are read. */
+  interpolation: SensorDescription['interpolation'];
+  maxGapUs: number;
   /** The newest stamp written by this process; undefined where an older one may be in the file. */
   lastRawUs: number | undefined;
   lastWindowUs: number | undefined;
+  lastSegmentUs: number | undefined;
+  /** The newest segment point that came too late to be stored. */
+  lastExpired: Point | undefined;
   /** The usual distance of two raw points, for guessing how far back `recent` must look. */
   intervalUs: number;
 }
@@ -31,6 +38,8 @@ export type SeriesRow = [
   quantity: string,
   unit: string,
   labels: string,
+  interpolation: SensorDescription['interpolation'],
+  maxGapUs: number,
 ];
 
 /** Series and their numbers. Identity is the three names; quantity, unit and labels may change. */
@@ -39,20 +48,13 @@ export class SeriesDictionary {
   private readonly entries: SeriesEntry[] = [];
   /** Not yet in the file, or there with other labels. */
   private readonly changed = new Set<SeriesEntry>();
+  /** The longest gap, in microseconds, across which segments of any series are read; 0 if none are. */
+  longestGapUs = 0;
 
   constructor(rows: readonly SeriesRow[]) {
-    for (const [id, site, device, sensor, quantity, unit, labels] of rows) {
-      const described = { quantity, unit, labels };
-      this.put({
-        id,
-        site,
-        device,
-        sensor,
-        ...described,
-        lastRawUs: undefined,
-        lastWindowUs: undefined,
-        intervalUs: 0,
-      });
+    for (const [id, site, device, sensor, quantity, unit, labels, interpolation, maxGapUs] of rows) {
+      const described = { quantity, unit, labels, interpolation, maxGapUs };
+      this.put({ id, site, device, sensor, ...described, ...newestAt(undefined) });
     }
   }
 
@@ -69,10 +71,9 @@ export class SeriesDictionary {
   /** A new sensor of a device. */
   add(catalogue: Catalogue, sensor: string): SeriesEntry {
     const { site, device } = catalogue;
-    const described = description(catalogue, sensor) ?? { quantity: '', unit: '', labels: '{}' };
-    const never = Number.NEGATIVE_INFINITY;
+    const described = description(catalogue, sensor) ?? undescribed;
     const id = this.entries.length;
-    const entry = { id, site, device, sensor, ...described, lastRawUs: never, lastWindowUs: never, intervalUs: 0 };
+    const entry = { id, site, device, sensor, ...described, ...newestAt(Number.NEGATIVE_INFINITY) };
     this.put(entry);
     this.changed.add(entry);
     return entry;
@@ -98,10 +99,12 @@ export class SeriesDictionary {
   unsaved(): { ids: number[]; columns: ColumnData[] } {
     const entries = [...this.changed];
     const ids = entries.map(({ id }) => id);
-    const text = (name: 'site' | 'device' | 'sensor' | 'quantity' | 'unit' | 'labels') =>
+    const text = (name: 'site' | 'device' | 'sensor' | 'quantity' | 'unit' | 'labels' | 'interpolation') =>
       entries.map((entry) => entry[name]);
     const names = [text('site'), text('device'), text('sensor')];
-    return { ids, columns: [ids, ...names, text('quantity'), text('unit'), text('labels')] };
+    const gaps = entries.map(({ maxGapUs }) => maxGapUs);
+    const texts = [...names, text('quantity'), text('unit'), text('labels'), text('interpolation')];
+    return { ids, columns: [ids, ...texts, gaps] };
   }
 
   saved(): void {
@@ -118,24 +121,43 @@ export class SeriesDictionary {
   private describe(device: DeviceSeries, catalogue: Catalogue): void {
     for (const entry of device.sensors.values()) {
       const described = description(catalogue, entry.sensor);
-      if (!described || (entry.quantity === described.quantity && entry.labels === described.labels)) continue;
+      if (!described || isSame(entry, described)) continue;
       Object.assign(entry, described);
+      this.noteGap(entry);
       this.changed.add(entry);
     }
   }
 
+  private noteGap({ interpolation, maxGapUs }: Description): void {
+    if (interpolation !== 'none') this.longestGapUs = Math.max(this.longestGapUs, maxGapUs);
+  }
+
   private put(entry: SeriesEntry): void {
+    this.noteGap(entry);
     this.entries[entry.id] = entry;
     this.device(entry.site, entry.device).sensors.set(entry.sensor, entry);
   }
 }
 
-function description(
-  catalogue: Catalogue,
-  sensor: string,
-): Pick<SeriesEntry, 'quantity' | 'unit' | 'labels'> | undefined {
-  const found = catalogue.sensors[sensor];
-  return found && { quantity: found.quantity, unit: found.unit, labels: JSON.stringify(found.labels) };
+type Description = Pick<SeriesEntry, 'quantity' | 'unit' | 'labels' | 'interpolation' | 'maxGapUs'>;
+
+const undescribed: Description = { quantity: '', unit: '', labels: '{}', interpolation: 'none', maxGapUs: 600_000_000 };
+
+function description({ sensors }: Catalogue, sensor: string): Description | undefined {
+  const found = sensors[sensor];
+  if (!found) return undefined;
+  const { quantity, unit, interpolation, maxGapUs } = found;
+  return { quantity, unit, labels: JSON.stringify(found.labels), interpolation, maxGapUs };
+}
+
+function isSame(a: Description, b: Description): boolean {
+  const isRead = a.interpolation === b.interpolation && a.maxGapUs === b.maxGapUs;
+  return isRead && a.quantity === b.quantity && a.labels === b.labels;
+}
+
+/** Of a series of which nothing newer than `lastUs` is stored; undefined where nobody knows. */
+function newestAt(lastUs: number | undefined) {
+  return { lastRawUs: lastUs, lastWindowUs: lastUs, lastSegmentUs: lastUs, lastExpired: undefined, intervalUs: 0 };
 }
 
 function compare(a: string, b: string): number {

@@ -11,7 +11,10 @@ import { readNumber } from './schema.js';
 import { Seal } from './seal.js';
 import { SeriesDictionary, type SeriesRow } from './series-dictionary.js';
 import { TableAppender, type ColumnKind } from './table-appender.js';
-import { rollupTiers, type TierSpec } from './tiers.js';
+import { allTiers, type TierSpec } from './tiers.js';
+
+const seriesSql = `SELECT series_id, site, device, sensor, quantity, unit, labels, interpolation, max_gap_us::DOUBLE
+  FROM series ORDER BY series_id`;
 
 const texts = (count: number): ColumnKind[] => Array.from({ length: count }, () => 'text');
 
@@ -39,7 +42,7 @@ export class Session implements StoreMemory {
       const { writer } = database;
       return new Session(
         database,
-        new SeriesDictionary(await rowsOf<SeriesRow>(writer, 'SELECT * FROM series ORDER BY series_id')),
+        new SeriesDictionary(await rowsOf<SeriesRow>(writer, seriesSql)),
         new Ledger(await rowsOf<LedgerRow>(writer, 'SELECT source, from_seq::DOUBLE, to_seq::DOUBLE FROM ledger')),
         new DirtyMarks(
           await rowsOf<DirtyRow>(writer, 'SELECT tier, series_id, bucket_us::DOUBLE, mark::DOUBLE FROM dirty'),
@@ -125,12 +128,12 @@ interface Appenders {
 async function openAppenders(writer: DuckDBConnection): Promise<Appenders> {
   const open = (table: string, kinds: readonly ColumnKind[]) => TableAppender.create(writer, table, kinds);
   const points = await open('points', PointColumns.kinds);
-  const series = await open('series', ['number', ...texts(6)]);
+  const series = await open('series', ['number', ...texts(7), 'number']);
   const ledger = await open('ledger', ['text', 'number', 'number']);
   const dirty = await open('dirty', ['number', 'number', 'number', 'number']);
   const alerts = await open('alerts', [...texts(6), 'number', 'number', 'number', 'text']);
   const rollups = new Map<TierSpec, TableAppender>();
-  for (const tier of rollupTiers) rollups.set(tier, await open(tier.table, rollupKinds));
+  for (const tier of allTiers) rollups.set(tier, await open(tier.table, rollupKinds));
   const all = [points, series, ledger, dirty, alerts, ...rollups.values()];
   return { points, series, ledger, dirty, alerts, rollups, all };
 }

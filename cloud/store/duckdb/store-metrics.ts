@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { WriteOutcome } from '../store.js';
-import { rollupTiers, type TierSpec } from './tiers.js';
+import { allTiers, rollupTiers, type TierSpec } from './tiers.js';
 
 /** What the store tells of itself; the readings' conservation is the ingest's to count. */
 export class StoreMetrics {
@@ -33,7 +33,13 @@ export class StoreMetrics {
       labelNames: ['tier'],
       registers,
       collect() {
-        for (const tier of rollupTiers) this.set({ tier: tier.name }, dirty(tier));
+        for (const tier of rollupTiers) {
+          const both = allTiers.filter(({ name }) => name === tier.name);
+          this.set(
+            { tier: tier.name },
+            both.reduce((sum, each) => sum + dirty(each), 0),
+          );
+        }
       },
     });
   }

@@ -24,6 +24,7 @@ export async function writeBatch(session: Session, batch: StoreBatch, nowUs: num
 async function storePlan(session: Session, plan: BatchPlan, connection: DuckDBConnection): Promise<void> {
   const { appenders, series } = session;
   await appenders.points.append(plan.points.columns());
+  await plan.segments.addLate(connection);
   await plan.expired.store(connection, appenders.rollups);
   await appenders.ledger.append(plan.ledger.columns());
   await appenders.dirty.append(plan.marks.columns());

@@ -103,9 +103,9 @@ test('one file is not opened twice in one process, and may be opened after the s
 test('a newer data format is refused, and nothing is changed', async () => {
   const file = await newFile();
   await (await startedStore(file)).stop(5000);
-  await runSql(file, "UPDATE state SET number = 3 WHERE name = 'format'");
-  await expectFatal(file, 'bad-data-format', /has data format 3, this is 2: use the version that wrote it/);
-  await expectFatal(file, 'bad-data-format', /format 3/);
+  await runSql(file, "UPDATE state SET number = 99 WHERE name = 'format'");
+  await expectFatal(file, 'bad-data-format', /has data format 99, this is 3: use the version that wrote it/);
+  await expectFatal(file, 'bad-data-format', /format 99/);
 });
 
 test('a file of the first data format is brought up to date, with what it holds', async () => {
