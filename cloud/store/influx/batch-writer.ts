@@ -11,6 +11,7 @@ import type { LineWriter, RejectedLine } from './line-writer.js';
 import { pointLine, pointLines, type Touched } from './point-lines.js';
 import { PointsRejectedError, type RejectedPoint } from './rejected-points.js';
 import type { Seal } from './seal.js';
+import type { SegmentMarks } from './segment-marks.js';
 import type { SeriesRegistrar } from './series-registrar.js';
 import type { SeriesRegistry } from './series-registry.js';
 
@@ -20,6 +21,7 @@ export interface BatchWriterOptions {
   readonly registrar: SeriesRegistrar;
   readonly ledger: Ledger;
   readonly marks: DirtyMarks;
+  readonly segmentMarks: SegmentMarks;
   readonly seal: Seal;
   /** Adds expired points to the rollups while nothing else computes these. */
   readonly merge: ExpiredMerger['merge'];
@@ -50,6 +52,7 @@ export class BatchWriter {
     this.throwRejected(await this.options.writer.write(this.options.buckets.realtime, lines.bodies), batch.packs);
     await this.writeAlerts(freshAlerts);
     if (lines.expired.length > 0) await this.options.merge(lines.expired);
+    if (lines.segments.size > 0) await this.options.segmentMarks.add(lines.segments);
     await this.markLate(lines.touched);
     await ledger.add(addition);
     const all = countPoints(batch.packs);

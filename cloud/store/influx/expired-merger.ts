@@ -1,6 +1,7 @@
 import { numericValue, type Point } from '#core/contract/reading.js';
 import { SequenceRanges } from '#core/contract/sequence-ranges.js';
 import { dayUs } from '#core/contract/time.js';
+import { addLateParts, pieceOf, piecePart } from '#core/signal/segment-rollup.js';
 import type { Clock } from '#core/runtime/clock.js';
 import type { BucketNames } from './buckets.js';
 import type { DirtyMarks } from './dirty-marks.js';
@@ -9,11 +10,19 @@ import type { InfluxClient } from './influx-client.js';
 import type { LineWriter } from './line-writer.js';
 import type { Patience } from './patience.js';
 import type { ExpiredPoint } from './point-lines.js';
-import { mergeParts, partsOfReading, partsOfWindow, readParts, rollupLine, rowTimeUs } from './rollup-rows.js';
+import {
+  mergeParts,
+  partsOfReading,
+  partsOfSegments,
+  partsOfWindow,
+  readParts,
+  rollupLine,
+  rowTimeUs,
+} from './rollup-rows.js';
 import type { TimedParts } from './rollup-rows.js';
 import type { Seal } from './seal.js';
 import type { Series } from './series-registry.js';
-import { entryOf, rollupTiers, type RollupForm, type TierSpec } from './tiers.js';
+import { entryOf, rollupTiers, type Entry, type RollupForm, type TierSpec } from './tiers.js';
 
 export interface ExpiredMergerOptions {
   readonly client: InfluxClient;
@@ -33,7 +42,10 @@ interface Addition {
   readonly form: RollupForm;
   readonly bucketUs: number;
   /** By the pack's epoch and number. */
-  readonly packs: Map<string, { readonly epoch: string; readonly seq: number; readonly points: Map<number, Point> }>;
+  readonly packs: Map<
+    string,
+    { readonly epoch: string; readonly seq: number; readonly parts: Map<number, TimedParts> }
+  >;
 }
 
 /** A rollup as it stands, with the packs that were added to it since it was last computed. */
@@ -62,16 +74,12 @@ export class ExpiredMerger {
     const { seal, clock, marks } = this.options;
     const nowUs = clock.nowUs();
     const additions = new Map<string, Addition>();
-    for (const { series, point, epoch, seq } of expired) {
-      const entry = entryOf(point);
-      if (!entry) continue;
-      for (const tier of rollupTiers.slice(entry.tier.index)) {
-        const bucketUs = Math.floor(point.timeUs / tier.widthUs) * tier.widthUs;
-        if (bucketUs < seal.keptFrom(tier.name, nowUs)) continue;
-        const computed = tier.index > entry.tier.index && !seal.isSealed(tier, bucketUs, nowUs);
-        if (computed) marks.add(tier, series, bucketUs);
-        else note(additions, { series, tier, form: entry.form, bucketUs, packs: new Map() }, point, epoch, seq);
-      }
+    for (const { entry, tier, bucketUs, parts, of } of giftsOf(expired)) {
+      if (bucketUs < seal.keptFrom(tier.name, nowUs)) continue;
+      const { series } = of;
+      const computed = tier.index > entry.tier.index && !seal.isSealed(tier, bucketUs, nowUs);
+      if (computed) marks.add(tier, series, bucketUs);
+      else note(additions, { series, tier, form: entry.form, bucketUs, packs: new Map() }, of, parts());
     }
     return [...additions.values()];
   }
@@ -93,15 +101,65 @@ export class ExpiredMerger {
   }
 }
 
-function note(additions: Map<string, Addition>, blank: Addition, point: Point, epoch: string, seq: number): void {
+/** What a point gives to one bucket of one tier. */
+interface Gift {
+  readonly entry: Entry;
+  readonly tier: TierSpec;
+  readonly bucketUs: number;
+  readonly of: ExpiredPoint;
+  readonly parts: () => TimedParts;
+}
+
+function* giftsOf(expired: readonly ExpiredPoint[]): Generator<Gift> {
+  for (const [i, of] of expired.entries()) {
+    const { point } = of;
+    if (point.form === 'segment') yield* segmentGifts(of, nextOf(expired, i));
+    const entry = entryOf(point);
+    if (!entry) continue;
+    for (const tier of rollupTiers.slice(entry.tier.index)) {
+      const bucketUs = Math.floor(point.timeUs / tier.widthUs) * tier.widthUs;
+      yield { entry, tier, bucketUs, of, parts: () => partsOf(point) };
+    }
+  }
+}
+
+/** Within a pack, because a rollup remembers whole packs: a line from one pack to the next is not drawn. */
+function nextOf(expired: readonly ExpiredPoint[], i: number): Point | undefined {
+  const { series, point, epoch, seq } = expired[i]!;
+  for (let at = i + 1; at < expired.length; at += 1) {
+    const next = expired[at]!;
+    if (next.epoch !== epoch || next.seq !== seq) return undefined;
+    if (next.series === series && next.point.form === 'segment') {
+      return next.point.timeUs > point.timeUs ? next.point : undefined;
+    }
+  }
+  return undefined;
+}
+
+function* segmentGifts(of: ExpiredPoint, next: Point | undefined): Generator<Gift> {
+  const { reading } = of.series;
+  const piece = reading && pieceOf(of.point, next, reading);
+  if (!piece) return;
+  const entry: Entry = { tier: rollupTiers[0], form: 'segment' };
+  for (const tier of rollupTiers) {
+    const { widthUs } = tier;
+    for (let bucketUs = Math.floor(piece.fromUs / widthUs) * widthUs; bucketUs < piece.untilUs; bucketUs += widthUs) {
+      const part = piecePart(piece, bucketUs, bucketUs + widthUs)!;
+      yield { entry, tier, bucketUs, of, parts: () => partsOfSegments(part) };
+    }
+  }
+}
+
+function note(additions: Map<string, Addition>, blank: Addition, of: ExpiredPoint, parts: TimedParts): void {
+  const { point, epoch, seq } = of;
   const key = `${blank.tier.index} ${blank.series.key} ${keyOf(blank)}`;
   let addition = additions.get(key);
   if (!addition) additions.set(key, (addition = blank));
   const packKey = `${epoch} ${seq}`;
   let pack = addition.packs.get(packKey);
-  if (!pack) addition.packs.set(packKey, (pack = { epoch, seq, points: new Map() }));
+  if (!pack) addition.packs.set(packKey, (pack = { epoch, seq, parts: new Map() }));
   // A point that stands twice in a pack is one.
-  pack.points.set(point.timeUs, point);
+  pack.parts.set(point.timeUs, parts);
 }
 
 /** Additions that one query can look up: of one tier and device, and near each other in time. */
@@ -127,28 +185,36 @@ function sealedKey(sensor: string, form: string, bucketUs: number): string {
 }
 
 /** The rollup with the packs that it does not have yet; undefined if it has them all. */
-function mergedLine({ series, form, bucketUs, packs }: Addition, stored: Sealed | undefined): string | undefined {
+function mergedLine({ series, tier, form, bucketUs, packs }: Addition, stored: Sealed | undefined): string | undefined {
   const applied = parseApplied(stored?.applied ?? '');
   let parts = stored?.parts;
   let changed = false;
-  for (const { epoch, seq, points } of packs.values()) {
+  for (const { epoch, seq, parts: given } of packs.values()) {
     const ranges = applied.get(epoch) ?? SequenceRanges.from();
     if (ranges.has(seq)) continue;
     ranges.add(seq);
     applied.set(epoch, ranges);
     changed = true;
-    for (const point of points.values()) parts = added(parts, point);
+    for (const more of given.values()) parts = added(parts, more, tier.widthUs);
   }
   if (!changed || !parts) return undefined;
   return rollupLine({ series, form, bucketUs, parts }, appliedText(applied));
 }
 
-function added(parts: TimedParts | undefined, point: Point): TimedParts {
-  const value = numericValue(point.value)!;
-  const more = point.window ? partsOfWindow(value, point.window, point.timeUs) : partsOfReading(value, point.timeUs);
+function partsOf({ value, window, timeUs }: Point): TimedParts {
+  const number = numericValue(value)!;
+  return window ? partsOfWindow(number, window, timeUs) : partsOfReading(number, timeUs);
+}
+
+function added(parts: TimedParts | undefined, more: TimedParts, widthUs: number): TimedParts {
   if (!parts) return more;
-  mergeParts(parts, more);
-  return parts;
+  if (parts.coveredUs === undefined || more.coveredUs === undefined) {
+    mergeParts(parts, more);
+    return parts;
+  }
+  const both = { ...parts, weight: parts.coveredUs };
+  addLateParts(both, { ...more, weight: more.coveredUs }, widthUs);
+  return partsOfSegments(both);
 }
 
 /** `<epoch>:<ranges> <epoch>:<ranges>` */

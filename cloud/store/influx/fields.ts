@@ -12,6 +12,8 @@ export const fieldTypes = {
   count: 'integer',
   /** The width of a window in microseconds. */
   spanUs: 'integer',
+  /** Of a rollup of segments: the microseconds that `sum` is the integral over; 0 where nothing is left. */
+  coveredUs: 'integer',
   /** Of a rollup that the store computed: the stamps behind `first` and `last`, so that parts of a bucket can be merged. */
   firstUs: 'integer',
   lastUs: 'integer',

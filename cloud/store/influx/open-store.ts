@@ -17,6 +17,7 @@ import type { Reader } from './reader.js';
 import { Repairer } from './repairer.js';
 import { RollupSource } from './rollup-source.js';
 import { Seal } from './seal.js';
+import { SegmentMarks } from './segment-marks.js';
 import { SealKeeper } from './seal-keeper.js';
 import { SeriesRegistrar } from './series-registrar.js';
 import { SeriesRegistry } from './series-registry.js';
@@ -90,6 +91,7 @@ export async function openStore(building: StoreBuilding): Promise<OpenedStore> {
     registrar,
     ledger,
     marks,
+    segmentMarks: new SegmentMarks({ client, patience, withinMs, bucket: buckets.realtime, marks, seal }),
     seal,
     merge,
     alertsKeptUs,

@@ -28,6 +28,8 @@ export interface PointLines {
   readonly stored: number;
   readonly expired: readonly ExpiredPoint[];
   readonly touched: readonly Touched[];
+  /** The stamps of the stored segment points. */
+  readonly segments: ReadonlyMap<Series, readonly number[]>;
 }
 
 /** A body of about this many characters is sent on its own: large enough to be efficient, small enough to be retried. */
@@ -58,7 +60,7 @@ export function pointLines(packs: readonly PackToStore[], registry: SeriesRegist
     }
   }
   if (body !== '') bodies.push(body);
-  return { bodies, stored, expired, touched: touched.list };
+  return { bodies, stored, expired, touched: touched.list, segments: touched.segments };
 }
 
 /** One point in line protocol, without a line end. */
@@ -87,11 +89,15 @@ function clamped(value: number): string {
 /** Notes each (series, minute) once while the readings of a series come in order. */
 class TouchedBuckets {
   readonly list: Touched[] = [];
+  readonly segments = new Map<Series, number[]>();
   private readonly minutes = new Map<Series, number>();
 
   note(series: Series, point: Point): void {
     const entry = entryOf(point);
-    if (!entry) return;
+    if (!entry) {
+      if (point.form === 'segment') this.noteSegment(series, point.timeUs);
+      return;
+    }
     const minute = Math.floor(point.timeUs / minuteUs);
     if (entry.tier.index > 0) {
       this.noteWide(series, entry, point.timeUs);
@@ -100,6 +106,12 @@ class TouchedBuckets {
     if (this.minutes.get(series) === minute) return;
     this.minutes.set(series, minute);
     this.list.push({ series, entry, bucketUs: minute * minuteUs, surely: false });
+  }
+
+  private noteSegment(series: Series, timeUs: number): void {
+    const times = this.segments.get(series);
+    if (times) times.push(timeUs);
+    else this.segments.set(series, [timeUs]);
   }
 
   private noteWide(series: Series, entry: Entry, timeUs: number): void {

@@ -6,6 +6,7 @@ import type { FluxRow } from './flux-csv.js';
 import { fromBucket, matching, matchingAny, parseTimeUs, pivotFields, type Flux } from './flux.js';
 import type { InfluxClient } from './influx-client.js';
 import type { Patience } from './patience.js';
+import { rollupTiers } from './tiers.js';
 import { compareSeries, pointsInOrder, readPoint, readRollup, rollupsInOrder } from './stored-rows.js';
 
 export interface ReaderOptions {
@@ -37,8 +38,9 @@ export class Reader {
     filter: SeriesFilter,
     range: TimeRange,
   ): AsyncGenerator<StoredRollup[], void, undefined> {
+    const { widthUs } = rollupTiers.find(({ name }) => name === tier)!;
     for await (const rows of this.pages(this.options.buckets[tier], 'count', filter, range, readRollup)) {
-      const rollups = rollupsInOrder(rows);
+      const rollups = rollupsInOrder(rows, widthUs);
       if (rollups.length > 0) yield rollups;
     }
   }

@@ -6,7 +6,7 @@ import type { BucketNames } from './buckets.js';
 import { everySeries, type DirtyMarks, type Marked, type Round } from './dirty-marks.js';
 import { matchingAny, type Flux } from './flux.js';
 import type { LineWriter } from './line-writer.js';
-import { rollupLine, type RollupRow } from './rollup-rows.js';
+import { emptyParts, rollupLine, type RollupRow } from './rollup-rows.js';
 import type { RollupSource } from './rollup-source.js';
 import type { Seal } from './seal.js';
 import type { Series, SeriesRegistry } from './series-registry.js';
@@ -97,6 +97,7 @@ export class Repairer {
     let repaired = 0;
     for (const range of slices(tier, wanted, seriesCount)) {
       const rows = (await source.compute(tier, range, where, windowsFromUs)).filter((row) => isWanted(row, wanted));
+      rows.push(...emptied(rows, wanted, range));
       const rejected = await writer.write(buckets[tier.name], bodiesOf(rows));
       for (const { error } of rejected) throw error;
       repaired += rows.length;
@@ -136,6 +137,24 @@ export class Repairer {
 
 function isWanted({ series, bucketUs }: RollupRow, wanted: ReadonlyMap<Marked, ReadonlySet<number>>): boolean {
   return (wanted.get(series)?.has(bucketUs) ?? false) || (wanted.get(everySeries)?.has(bucketUs) ?? false);
+}
+
+/** The wanted buckets of series with segments that segments give nothing to, any more or not yet. */
+function* emptied(
+  rows: readonly RollupRow[],
+  wanted: ReadonlyMap<Marked, ReadonlySet<number>>,
+  { fromUs, toUs }: TimeRange,
+): Generator<RollupRow> {
+  const full = new Set(
+    rows.flatMap(({ series, form, bucketUs }) => (form === 'segment' ? [`${bucketUs} ${series.key}`] : [])),
+  );
+  for (const [series, starts] of wanted) {
+    if (series === everySeries || !series.reading) continue;
+    for (const bucketUs of starts) {
+      if (bucketUs < fromUs || bucketUs >= toUs || full.has(`${bucketUs} ${series.key}`)) continue;
+      yield { series, form: 'segment', bucketUs, parts: emptyParts(bucketUs) };
+    }
+  }
 }
 
 function predicateOf(marked: readonly Marked[]): Flux {

@@ -1,4 +1,5 @@
 import { windowSum, type RollupParts, type WindowParts } from '#core/contract/reading.js';
+import type { TimedParts as SegmentParts } from '#core/signal/segment-rollup.js';
 import { floatText, stringText } from './fields.js';
 import { parseTimeUs } from './flux.js';
 import type { FluxRow } from './flux-csv.js';
@@ -7,11 +8,13 @@ import type { RollupForm } from './tiers.js';
 
 /**
  * Parts that know when their first and last were, so that two of one bucket can be merged. Raw readings and windows
- * weigh what they count, so there is no weight of its own.
+ * weigh what they count, so there is no weight of its own; segments weigh the microseconds that they cover.
  */
 export interface TimedParts extends Omit<RollupParts, 'weight'> {
   firstUs: number;
   lastUs: number;
+  /** Of segments only. */
+  coveredUs?: number;
 }
 
 /** A stored rollup: what one form contributed to one bucket of one series. */
@@ -26,6 +29,7 @@ export interface RollupRow {
 export function mergeParts(into: TimedParts, from: TimedParts): void {
   into.sum += from.sum;
   into.count += from.count;
+  if (from.coveredUs !== undefined) into.coveredUs = (into.coveredUs ?? 0) + from.coveredUs;
   into.min = Math.min(into.min, from.min);
   into.max = Math.max(into.max, from.max);
   if (from.firstUs < into.firstUs) [into.first, into.firstUs] = [from.first, from.firstUs];
@@ -41,14 +45,24 @@ export function partsOfWindow(mean: number, window: WindowParts, timeUs: number)
   return { sum: windowSum(mean, window), count, min, max, first, last, firstUs: timeUs, lastUs: timeUs };
 }
 
+export function partsOfSegments({ weight, ...parts }: SegmentParts): TimedParts {
+  return { ...parts, coveredUs: weight };
+}
+
+/** Stands where segments gave something to a bucket and give nothing any more: InfluxDB's rows are only replaced. */
+export function emptyParts(bucketUs: number): TimedParts {
+  return { ...partsOfReading(0, bucketUs), count: 0, coveredUs: 0 };
+}
+
 /** A rollup in line protocol; `applied` is for buckets that are no longer computed from their points. */
 export function rollupLine({ series, form, bucketUs, parts }: RollupRow, applied?: string): string {
   const sum = finite(parts.sum);
   const { count, min, max, first, last, firstUs, lastUs } = parts;
   const ends = `first=${floatText(first)},last=${floatText(last)},firstUs=${firstUs}i,lastUs=${lastUs}i`;
-  const floats = `value=${floatText(finite(sum / count))},sum=${floatText(sum)},min=${floatText(min)},max=${floatText(max)}`;
+  const floats = `value=${floatText(finite(sum / (parts.coveredUs ?? count)))},sum=${floatText(sum)},min=${floatText(min)},max=${floatText(max)}`;
+  const covered = parts.coveredUs === undefined ? '' : `,coveredUs=${parts.coveredUs}i`;
   const packs = applied === undefined ? '' : `,applied=${stringText(applied)}`;
-  return `${series.prefix(form, bucketUs)}${floats},${ends},count=${count}i${packs} ${bucketUs}`;
+  return `${series.prefix(form, bucketUs)}${floats},${ends},count=${count}i${covered}${packs} ${bucketUs}`;
 }
 
 /** InfluxDB stores no infinity, which the sum of huge readings may reach. */
@@ -72,9 +86,11 @@ export function parseFloatText(text: string): number {
 export function readParts(row: FluxRow, lastUnknownUs = 0): TimedParts | undefined {
   const number = (column: string) => Number(row.get(column) || Number.NaN);
   const count = number('count');
-  if (!(count > 0)) return undefined;
+  const coveredUs = row.get('form') === 'segment' ? number('coveredUs') : undefined;
+  if (!((coveredUs ?? count) > 0)) return undefined;
   const timeUs = rowTimeUs(row);
   return {
+    ...(coveredUs !== undefined && { coveredUs }),
     sum: number('sum'),
     count,
     min: number('min'),

@@ -1,9 +1,19 @@
+import type { Point, Quality } from '#core/contract/reading.js';
+import { pieceOf, piecePart } from '#core/signal/segment-rollup.js';
 import type { TimeRange } from '../store.js';
 import type { BucketNames } from './buckets.js';
 import { fromBucket, pivotFields, type Flux } from './flux.js';
 import type { FluxRow } from './flux-csv.js';
 import type { InfluxClient } from './influx-client.js';
-import { mergeParts, parseFloatText, partsOfReading, partsOfWindow, readParts, rowTimeUs } from './rollup-rows.js';
+import {
+  mergeParts,
+  parseFloatText,
+  partsOfReading,
+  partsOfSegments,
+  partsOfWindow,
+  readParts,
+  rowTimeUs,
+} from './rollup-rows.js';
 import type { RollupRow, TimedParts } from './rollup-rows.js';
 import type { Series, SeriesRegistry } from './series-registry.js';
 import { enteringForms, rollupTiers, type RollupForm, type TierSpec } from './tiers.js';
@@ -24,8 +34,10 @@ export class RollupSource {
    */
   async compute(tier: TierSpec, range: TimeRange, where: Flux, windowsFromUs: number): Promise<RollupRow[]> {
     const found = new FoundBuckets(this.options.registry, tier);
-    if (tier.index === 0) await this.readRaw(found, range, where);
-    else {
+    if (tier.index === 0) {
+      await this.readRaw(found, range, where);
+      await this.readSegments(found, range, where);
+    } else {
       await this.readLower(found, rollupTiers[tier.index - 1]!, range, where);
       await this.readWide(found, { fromUs: Math.max(range.fromUs, windowsFromUs), toUs: range.toUs }, where);
     }
@@ -47,6 +59,26 @@ export class RollupSource {
         else found.addAggregate(row);
       }
     }
+  }
+
+  /** One gap further on both sides: there begin and end the lines that pass through. */
+  private async readSegments(found: FoundBuckets, { fromUs, toUs }: TimeRange, where: Flux): Promise<void> {
+    const { client, buckets, registry } = this.options;
+    const gapUs = registry.longestGapUs();
+    if (gapUs === undefined) return;
+    const wider = { fromUs: fromUs - gapUs, toUs: toUs + gapUs };
+    const segments = new Map<Series, Point[]>();
+    const flux = `${fromBucket(buckets.realtime, wider, where, 'r.form == "segment"')} |> ${pivotFields}`;
+    for await (const rows of client.pages(flux)) {
+      for (const row of rows) {
+        const series = registry.find(row.get('site')!, row.get('device')!, row.get('sensor')!);
+        if (!series?.reading) continue;
+        const points = segments.get(series);
+        if (points) points.push(segmentOf(row));
+        else segments.set(series, [segmentOf(row)]);
+      }
+    }
+    for (const [series, points] of segments) found.addSegments(series, points, { fromUs, toUs });
   }
 
   private async readLower(found: FoundBuckets, lower: TierSpec, range: TimeRange, where: Flux): Promise<void> {
@@ -80,18 +112,16 @@ class FoundBuckets {
   ) {}
 
   rows(): RollupRow[] {
-    return [...this.found.values()].flatMap((rows) => [...rows.values()]).filter(({ parts }) => parts.count > 0);
+    const rows = [...this.found.values()].flatMap((each) => [...each.values()]);
+    return rows.filter(({ parts }) => (parts.coveredUs ?? parts.count) > 0);
   }
 
   /** One of the six answers about raw readings; the name of the result says which. */
   addAggregate(row: FluxRow): void {
     const timeUs = rowTimeUs(row);
-    const parts = this.partsOf(row, 'raw', timeUs, () => ({
-      ...partsOfReading(Number.NaN, timeUs),
-      weight: 0,
-      count: 0,
-    }));
-    if (!parts) return;
+    const series = this.seriesOf(row);
+    if (!series) return;
+    const parts = this.partsOf(series, 'raw', timeUs, () => ({ ...partsOfReading(Number.NaN, timeUs), count: 0 }));
     const name = row.result as 'sum' | 'count' | 'min' | 'max' | 'first' | 'last';
     parts[name] = parseFloatText(row.get('_value')!);
     if (name === 'first') parts.firstUs = timeUs;
@@ -110,6 +140,21 @@ class FoundBuckets {
     this.merge(row, enteringForms[this.tier.index]!, timeUs, partsOfWindow(number('value'), window, timeUs));
   }
 
+  /** The points of one series, in any order. */
+  addSegments(series: Series, points: Point[], { fromUs, toUs }: TimeRange): void {
+    const { widthUs } = this.tier;
+    points.sort((a, b) => a.timeUs - b.timeUs);
+    points.forEach((point, i) => {
+      const piece = pieceOf(point, points[i + 1], series.reading!);
+      if (!piece) return;
+      const firstUs = Math.max(fromUs, Math.floor(piece.fromUs / widthUs) * widthUs);
+      for (let bucketUs = firstUs; bucketUs < Math.min(toUs, piece.untilUs); bucketUs += widthUs) {
+        const part = piecePart(piece, bucketUs, bucketUs + widthUs);
+        if (part) this.mergeOf(series, 'segment', bucketUs, partsOfSegments(part));
+      }
+    });
+  }
+
   /** A rollup of the tier below. */
   addRollup(row: FluxRow): void {
     const parts = readParts(row);
@@ -117,17 +162,24 @@ class FoundBuckets {
   }
 
   private merge(row: FluxRow, form: RollupForm, timeUs: number, parts: TimedParts): void {
+    const series = this.seriesOf(row);
+    if (series) this.mergeOf(series, form, timeUs, parts);
+  }
+
+  private seriesOf(row: FluxRow): Series | undefined {
+    return this.registry.find(row.get('site')!, row.get('device')!, row.get('sensor')!);
+  }
+
+  private mergeOf(series: Series, form: RollupForm, timeUs: number, parts: TimedParts): void {
     let isNew = false;
-    const known = this.partsOf(row, form, timeUs, () => {
+    const known = this.partsOf(series, form, timeUs, () => {
       isNew = true;
       return parts;
     });
-    if (known && !isNew) mergeParts(known, parts);
+    if (!isNew) mergeParts(known, parts);
   }
 
-  private partsOf(row: FluxRow, form: RollupForm, timeUs: number, first: () => TimedParts): TimedParts | undefined {
-    const series = this.registry.find(row.get('site')!, row.get('device')!, row.get('sensor')!);
-    if (!series) return undefined;
+  private partsOf(series: Series, form: RollupForm, timeUs: number, first: () => TimedParts): TimedParts {
     let rows = this.found.get(series);
     if (!rows) this.found.set(series, (rows = new Map()));
     const bucketUs = Math.floor(timeUs / this.tier.widthUs) * this.tier.widthUs;
@@ -136,4 +188,11 @@ class FoundBuckets {
     if (!known) rows.set(key, (known = { series, form, bucketUs, parts: first() }));
     return known.parts;
   }
+}
+
+function segmentOf(row: FluxRow): Point {
+  const number = row.get('value');
+  const value = number ? parseFloatText(number) : (row.get('text') ?? '');
+  const quality = row.get('quality') as Quality;
+  return { sensor: row.get('sensor')!, timeUs: rowTimeUs(row), value, quality, form: 'segment' };
 }

@@ -2,6 +2,7 @@ import type { SensorDescription } from '#core/contract/catalogue.js';
 import { deviceKey, seriesKey, type SeriesId } from '#core/contract/names.js';
 import { dayUs } from '#core/contract/time.js';
 import type { Clock } from '#core/runtime/clock.js';
+import type { SegmentReading } from '#core/signal/segment-value.js';
 import { RejectedError } from '#core/runtime/errors.js';
 import type { Logger } from '#core/runtime/logger.js';
 import type { PackToStore } from '../store.js';
@@ -33,6 +34,8 @@ interface News {
   readonly id: SeriesId;
   readonly description: SensorDescription;
   readonly newestUs: number;
+  /** Whether a segment point of it came. */
+  readonly hasSegments: boolean;
 }
 
 /**
@@ -46,10 +49,10 @@ export class SeriesRegistrar {
 
   async load(...terms: readonly Flux[]): Promise<void> {
     const { state, registry } = this.options;
-    for (const { id, versions } of await state.load('series', readSeries, ...terms)) {
+    for (const { id, versions, reading } of await state.load('series', readSeries, ...terms)) {
       const known = registry.find(id.site, id.device, id.sensor);
-      if (known) known.setVersions(versions);
-      else registry.put(new Series(id, versions));
+      if (known) take(known, versions, reading);
+      else registry.put(new Series(id, versions, reading));
     }
   }
 
@@ -72,33 +75,39 @@ export class SeriesRegistrar {
     await this.load(matchingAny([...devices.values()]));
     const unknown = new Map<string, Series>();
     const changed: News[] = [];
+    const reread: Series[] = [];
     for (const item of news) {
       const { site, device, sensor } = item.id;
       const known = this.options.registry.find(site, device, sensor);
       if (!known) unknown.set(seriesKey(item.id), this.firstVersion(item));
-      else if (this.differs(known, item)) changed.push(item);
+      else {
+        if (isReadAnew(known, item)) reread.push(new Series(item.id, known.tagVersions, readingOf(item.description)));
+        if (this.differs(known, item)) changed.push(item);
+      }
     }
-    await this.save([...unknown.values()]);
+    await this.save([...unknown.values(), ...reread]);
     if (changed.length > 0) await this.change(changed);
   }
 
   private newsOf({ pack, catalogue }: PackToStore): News[] {
     const known = this.options.registry.device(pack);
-    const unknown = new Set<string>();
+    const [unknown, segmented] = [new Set<string>(), new Set<string>()];
     let [sensor, newestUs]: [string | undefined, number] = [undefined, Number.NEGATIVE_INFINITY];
     for (const point of pack.points) {
       if (point.timeUs > newestUs) newestUs = point.timeUs;
+      if (point.form === 'segment' && !known.get(point.sensor)?.reading) segmented.add(point.sensor);
       if (point.sensor === sensor) continue;
       sensor = point.sensor;
       if (!known.has(sensor)) unknown.add(sensor);
     }
     const sensors = this.speaksAnew(pack, newestUs)
-      ? [...unknown, ...Object.keys(catalogue.sensors).filter((name) => known.has(name))]
-      : [...unknown];
-    return sensors.map((name) => {
+      ? [...unknown, ...segmented, ...Object.keys(catalogue.sensors).filter((name) => known.has(name))]
+      : [...unknown, ...segmented];
+    return [...new Set(sensors)].map((name) => {
       const description = Object.hasOwn(catalogue.sensors, name) ? catalogue.sensors[name] : undefined;
       if (!description) throw new RejectedError('refused', `the catalogue ${pack.catalogue} has no sensor ${name}`);
-      return { id: { site: pack.site, device: pack.device, sensor: name }, description, newestUs };
+      const id = { site: pack.site, device: pack.device, sensor: name };
+      return { id, description, newestUs, hasSegments: segmented.has(name) };
     });
   }
 
@@ -115,9 +124,13 @@ export class SeriesRegistrar {
     return true;
   }
 
-  private firstVersion({ id, description, newestUs }: News): Series {
+  private firstVersion({ id, description, newestUs, hasSegments }: News): Series {
     const tags = tagSetOf(description, this.options.labelTags);
-    return new Series(id, [{ ...tags, fromUs: Number.NEGATIVE_INFINITY, sinceUs: newestUs }]);
+    return new Series(
+      id,
+      [{ ...tags, fromUs: Number.NEGATIVE_INFINITY, sinceUs: newestUs }],
+      hasSegments ? readingOf(description) : undefined,
+    );
   }
 
   private differs({ newest }: Series, { description, newestUs }: News): boolean {
@@ -133,7 +146,7 @@ export class SeriesRegistrar {
       const fromUs = (Math.floor(lastUs / dayUs) + 1) * dayUs;
       const change = { ...tagSetOf(description, labelTags), fromUs, sinceUs: newestUs };
       logger.info({ series: known.key, from: fromUs }, 'InfluxDB: new tags of a series take effect with a new day');
-      return new Series(id, withChange(known.tagVersions, change));
+      return new Series(id, withChange(known.tagVersions, change), known.reading);
     });
     await this.save(renewed);
   }
@@ -142,24 +155,41 @@ export class SeriesRegistrar {
     await this.options.state.save(series.map(seriesLine));
     for (const each of series) {
       const known = this.options.registry.find(each.site, each.device, each.sensor);
-      if (known) known.setVersions(each.tagVersions);
+      if (known) take(known, each.tagVersions, each.reading);
       else this.options.registry.put(each);
     }
   }
+}
+
+function take(series: Series, versions: readonly TagVersion[], reading: SegmentReading | undefined): void {
+  series.setVersions(versions);
+  series.reading = reading;
+}
+
+function readingOf({ interpolation, maxGapUs }: SensorDescription): SegmentReading {
+  return { interpolation, maxGapUs };
+}
+
+function isReadAnew({ reading }: Series, { description, hasSegments }: News): boolean {
+  if (!reading) return hasSegments;
+  return reading.interpolation !== description.interpolation || reading.maxGapUs !== description.maxGapUs;
 }
 
 function seriesLine(series: Series): string {
   const { site, device, sensor } = series;
   // JSON has no minus infinity: it becomes null.
   const versions = JSON.stringify(series.tagVersions);
-  return `${linePrefix('series', { site, device, sensor })}versions=${stringText(versions)} ${stateTimeUs}`;
+  const reading = series.reading ? `,reading=${stringText(JSON.stringify(series.reading))}` : '';
+  return `${linePrefix('series', { site, device, sensor })}versions=${stringText(versions)}${reading} ${stateTimeUs}`;
 }
 
-function readSeries(row: FluxRow): { id: SeriesId; versions: TagVersion[] } {
+function readSeries(row: FluxRow): { id: SeriesId; versions: TagVersion[]; reading: SegmentReading | undefined } {
   const versions = JSON.parse(row.get('versions')!) as (Omit<TagVersion, 'fromUs'> & { fromUs: number | null })[];
   const id = { site: row.get('site')!, device: row.get('device')!, sensor: row.get('sensor')! };
+  const reading = row.get('reading');
   return {
     id,
+    reading: reading ? (JSON.parse(reading) as SegmentReading) : undefined,
     versions: versions.map((version) => ({ ...version, fromUs: version.fromUs ?? Number.NEGATIVE_INFINITY })),
   };
 }

@@ -2,6 +2,7 @@ import type { Catalogue } from '#core/contract/catalogue.js';
 import type { SeriesId } from '#core/contract/names.js';
 import { seriesKey } from '#core/contract/names.js';
 import type { Form } from '#core/contract/reading.js';
+import type { SegmentReading } from '#core/signal/segment-value.js';
 import { linePrefix, sameTags, type TagSet } from './tag-set.js';
 import type { RollupForm } from './tiers.js';
 
@@ -26,12 +27,17 @@ export class Series implements SeriesId {
   readonly sensor: string;
   /** The form of the rollups that its newest stored points entered; undefined until this process wrote one. */
   enteredAs: RollupForm | undefined;
+  /** How its segments are read; undefined as long as none came. */
+  reading: SegmentReading | undefined;
+  /** The newest segment point stored by this process; undefined where an older one may be stored. */
+  lastSegmentUs: number | undefined;
   private versions: { readonly tags: TagVersion; readonly prefixes: Map<AnyForm, string> }[] = [];
 
-  constructor(id: SeriesId, versions: readonly TagVersion[]) {
+  constructor(id: SeriesId, versions: readonly TagVersion[], reading?: SegmentReading) {
     this.site = id.site;
     this.device = id.device;
     this.sensor = id.sensor;
+    this.reading = reading;
     this.setVersions(versions);
   }
 
@@ -82,6 +88,13 @@ export class SeriesRegistry {
 
   get size(): number {
     return this.count;
+  }
+
+  /** The longest gap, in microseconds, across which segments of any series are read; undefined if there are none. */
+  longestGapUs(): number | undefined {
+    let longest: number | undefined;
+    for (const { reading } of this) if (reading) longest = Math.max(longest ?? 0, reading.maxGapUs);
+    return longest;
   }
 
   find(site: string, device: string, sensor: string): Series | undefined {

@@ -1,5 +1,6 @@
 import type { SeriesId } from '#core/contract/names.js';
 import { forms, type Form, type Quality } from '#core/contract/reading.js';
+import { mixParts } from '#core/signal/segment-rollup.js';
 import type { StoredPoint, StoredRollup } from '../store.js';
 import { unescapeText } from './fields.js';
 import type { FluxRow } from './flux-csv.js';
@@ -36,7 +37,7 @@ function numberIn(row: FluxRow, column: string): number | undefined {
 /** What one form contributed to a bucket. */
 export interface TimedRollup extends SeriesId {
   readonly timeUs: number;
-  readonly parts: TimedParts;
+  parts: TimedParts;
 }
 
 export function readRollup(row: FluxRow): TimedRollup | undefined {
@@ -46,18 +47,25 @@ export function readRollup(row: FluxRow): TimedRollup | undefined {
   return { site, device, sensor, timeUs: rowTimeUs(row), parts };
 }
 
-/** The rollups in order; what the forms contributed to one bucket is added up. */
-export function rollupsInOrder(rows: TimedRollup[]): StoredRollup[] {
-  const sums: TimedRollup[] = [];
+/** The rollups in order; what the forms contributed to one bucket of `widthUs` is put together. */
+export function rollupsInOrder(rows: TimedRollup[], widthUs: number): StoredRollup[] {
+  const sums: (TimedRollup & { segments?: TimedParts })[] = [];
   for (const row of rows.sort(compareSeriesTime)) {
     const last = sums.at(-1);
-    if (last && compareSeriesTime(last, row) === 0) mergeParts(last.parts, row.parts);
-    else sums.push(row);
+    if (!last || compareSeriesTime(last, row) !== 0) sums.push(row);
+    else if (row.parts.coveredUs !== undefined) last.segments = row.parts;
+    else if (last.parts.coveredUs === undefined) mergeParts(last.parts, row.parts);
+    else [last.segments, last.parts] = [last.parts, row.parts];
   }
-  return sums.map(({ site, device, sensor, timeUs, parts }) => {
-    const { sum, count, min, max, first, last } = parts;
-    return { site, device, sensor, timeUs, sum, weight: count, count, min, max, first, last };
+  return sums.map(({ site, device, sensor, timeUs, parts, segments }) => {
+    const both = segments ? mixParts(weighed(parts), weighed(segments), widthUs) : weighed(parts);
+    const { sum, weight, count, min, max, first, last } = both;
+    return { site, device, sensor, timeUs, sum, weight, count, min, max, first, last };
   });
+}
+
+function weighed(parts: TimedParts): TimedParts & { weight: number } {
+  return { ...parts, weight: parts.coveredUs ?? parts.count };
 }
 
 /** The points in order, each identity once. */

@@ -56,7 +56,7 @@ finite = (v) => if v > huge then huge else if v < -huge then -huge else if v == 
 
 points = (field) => from(bucket: ${quoted(sourceBucket(buckets, tier))})
   |> range(start: start, stop: stop)
-  |> filter(fn: (r) => r._field == field)
+  |> filter(fn: (r) => r._field == field and r.form != "segment")
 raw = (field) => points(field: field) |> filter(fn: (r) => r.form == "raw")
 windows = (field) => points(field: field) |> filter(fn: (r) => r.form == "window")
 

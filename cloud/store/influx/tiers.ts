@@ -61,9 +61,9 @@ export const rollupTiers: readonly [TierSpec, TierSpec, TierSpec] = [
 
 /**
  * Rollups are kept apart by the form that they came from, so that a task touches only what it computes; readers add
- * the parts up. Windows wider than a minute enter at the hour or the day, under a form of their own.
+ * the parts up. What segments give is never touched by a task: its weight is not its count. Windows wider than a minute enter at the hour or the day, under a form of their own.
  */
-export type RollupForm = 'raw' | 'window' | 'window-1h' | 'window-1d';
+export type RollupForm = 'raw' | 'window' | 'window-1h' | 'window-1d' | 'segment';
 
 /** The form of the rollups that enter a tier from windows too wide for the tier below. */
 export const enteringForms: readonly [RollupForm, RollupForm, RollupForm] = ['window', 'window-1h', 'window-1d'];
