@@ -17,16 +17,17 @@ export interface Piece {
 
 /**
  * What a segment point says of the time from it to the next. Where no line may be drawn it still speaks for its own
- * microsecond, so that a bucket with a trusted point always has a mean; with the interpolation `none` each point does
- * only that, and the mean is that of the points. Undefined for text and for a quality that is not to be trusted.
+ * microsecond, so that a bucket with a trusted point always has a mean. Undefined for text, for a quality that is not to
+ * be trusted, and with the interpolation `none`: nobody knows then what time its points speak for, and a mean over the
+ * points of a reducer would be that of its changes.
  */
 export function pieceOf(before: Point, after: Point | undefined, reading: SegmentReading): Piece | undefined {
-  const from = numericValue(before.value);
-  if (from === undefined || !isTrusted(before)) return undefined;
   const { interpolation, maxGapUs } = reading;
+  const from = numericValue(before.value);
+  if (from === undefined || interpolation === 'none' || !isTrusted(before)) return undefined;
   const fromUs = before.timeUs;
   const alone = { fromUs, untilUs: fromUs + 1, from, until: from };
-  if (!after || interpolation === 'none' || after.timeUs - fromUs > maxGapUs) return alone;
+  if (!after || after.timeUs - fromUs > maxGapUs) return alone;
   if (interpolation === 'hold') return { ...alone, untilUs: after.timeUs };
   const until = numericValue(after.value);
   if (until === undefined || !isTrusted(after)) return alone;

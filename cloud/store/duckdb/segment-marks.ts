@@ -27,6 +27,11 @@ export class SegmentMarks {
   ) {}
 
   note(series: SeriesEntry, timeUs: number): void {
+    if (series.interpolation === 'none') {
+      // Not rolled up; but it will be looked up if the series is read otherwise one day.
+      series.lastSegmentUs = undefined;
+      return;
+    }
     const last = series.lastSegmentUs;
     if (last === undefined || timeUs <= last) {
       const times = this.late.get(series);

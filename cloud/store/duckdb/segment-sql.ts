@@ -26,7 +26,7 @@ const pieces = `
         lead(value) OVER following AS next_value, lead(${trusted}) OVER following AS nextTrusted
       FROM ends WINDOW following AS (PARTITION BY series_id ORDER BY time_us))
     JOIN series USING (series_id))
-  WHERE isTrusted`;
+  WHERE isTrusted AND interpolation <> 'none'`;
 
 function valueAt(time: string): string {
   return `CASE WHEN ${time} = a THEN v WHEN ${time} = b OR v = w THEN w

@@ -1,6 +1,7 @@
 import type { Catalogue, SensorDescription } from '#core/contract/catalogue.js';
 import { deviceKey, type SeriesId } from '#core/contract/names.js';
 import type { Point } from '#core/contract/reading.js';
+import type { SegmentReading } from '#core/signal/segment-value.js';
 import type { PackToStore, SeriesFilter } from '../store.js';
 import type { ColumnData } from './table-appender.js';
 
@@ -120,7 +121,7 @@ export class SeriesDictionary {
 
   private describe(device: DeviceSeries, catalogue: Catalogue): void {
     for (const entry of device.sensors.values()) {
-      const described = description(catalogue, entry.sensor);
+      const described = description(catalogue, entry.sensor, entry);
       if (!described || isSame(entry, described)) continue;
       Object.assign(entry, described);
       this.noteGap(entry);
@@ -143,10 +144,12 @@ type Description = Pick<SeriesEntry, 'quantity' | 'unit' | 'labels' | 'interpola
 
 const undescribed: Description = { quantity: '', unit: '', labels: '{}', interpolation: 'none', maxGapUs: 600_000_000 };
 
-function description({ sensors }: Catalogue, sensor: string): Description | undefined {
+/** How segments were read stays where none come any more: those that are stored are still to be read so. */
+function description({ sensors }: Catalogue, sensor: string, known?: SegmentReading): Description | undefined {
   const found = sensors[sensor];
   if (!found) return undefined;
-  const { quantity, unit, interpolation, maxGapUs } = found;
+  const { quantity, unit } = found;
+  const { interpolation, maxGapUs } = found.interpolation === 'none' && known ? known : found;
   return { quantity, unit, labels: JSON.stringify(found.labels), interpolation, maxGapUs };
 }
 

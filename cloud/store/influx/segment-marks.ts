@@ -43,16 +43,16 @@ export class SegmentMarks {
     const runs: Run[] = [];
     const unknown = new Set<Series>();
     for (const [series, times] of touched) {
+      if (!series.reading) continue;
       if (series.lastSegmentUs === undefined) unknown.add(series);
-      this.sortOut(series, times, runs);
+      this.sortOut(series, series.reading.maxGapUs, times, runs);
     }
     for (let i = 0; i < runs.length; i += runsPerQuery) {
       await this.addLate(runs.slice(i, i + runsPerQuery), unknown);
     }
   }
 
-  private sortOut(series: Series, times: readonly number[], runs: Run[]): void {
-    const gapUs = series.reading?.maxGapUs ?? 0;
+  private sortOut(series: Series, gapUs: number, times: readonly number[], runs: Run[]): void {
     let run: Run | undefined;
     for (const timeUs of [...times].sort((a, b) => a - b)) {
       const lastUs = series.lastSegmentUs;
@@ -90,13 +90,10 @@ export class SegmentMarks {
       return `${fromBucket(this.options.bucket, range, ...own)} |> ${fn}() |> keep(columns: ["_time"])
         |> yield(name: "${name}${i}")`;
     };
-    const neighbours =
-      gapUs === 0
-        ? []
-        : [
-            ask('before', { fromUs: fromUs - gapUs, toUs: fromUs }, 'last'),
-            ask('behind', { fromUs: toUs + 1, toUs: toUs + gapUs + 1 }, 'first'),
-          ];
+    const neighbours = [
+      ask('before', { fromUs: fromUs - gapUs, toUs: fromUs }, 'last'),
+      ask('behind', { fromUs: toUs + 1, toUs: toUs + gapUs + 1 }, 'first'),
+    ];
     const newest = { fromUs: toUs, toUs: Number.POSITIVE_INFINITY };
     return isUnknown ? [...neighbours, ask('newest', newest, 'last')] : neighbours;
   }

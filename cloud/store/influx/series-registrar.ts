@@ -1,4 +1,4 @@
-import type { SensorDescription } from '#core/contract/catalogue.js';
+import type { Catalogue, SensorDescription } from '#core/contract/catalogue.js';
 import { deviceKey, seriesKey, type SeriesId } from '#core/contract/names.js';
 import { dayUs } from '#core/contract/time.js';
 import type { Clock } from '#core/runtime/clock.js';
@@ -95,7 +95,7 @@ export class SeriesRegistrar {
     let [sensor, newestUs]: [string | undefined, number] = [undefined, Number.NEGATIVE_INFINITY];
     for (const point of pack.points) {
       if (point.timeUs > newestUs) newestUs = point.timeUs;
-      if (point.form === 'segment' && !known.get(point.sensor)?.reading) segmented.add(point.sensor);
+      if (point.form === 'segment' && isUnread(known, catalogue, point.sensor)) segmented.add(point.sensor);
       if (point.sensor === sensor) continue;
       sensor = point.sensor;
       if (!known.has(sensor)) unknown.add(sensor);
@@ -161,16 +161,24 @@ export class SeriesRegistrar {
   }
 }
 
+/** Whether it is not known yet how the segments of a sensor are read, and the catalogue says it. */
+function isUnread(known: ReadonlyMap<string, Series>, { sensors }: Catalogue, sensor: string): boolean {
+  if (known.get(sensor)?.reading || !Object.hasOwn(sensors, sensor)) return false;
+  return sensors[sensor]!.interpolation !== 'none';
+}
+
 function take(series: Series, versions: readonly TagVersion[], reading: SegmentReading | undefined): void {
   series.setVersions(versions);
   series.reading = reading;
 }
 
-function readingOf({ interpolation, maxGapUs }: SensorDescription): SegmentReading {
-  return { interpolation, maxGapUs };
+function readingOf({ interpolation, maxGapUs }: SensorDescription): SegmentReading | undefined {
+  return interpolation === 'none' ? undefined : { interpolation, maxGapUs };
 }
 
 function isReadAnew({ reading }: Series, { description, hasSegments }: News): boolean {
+  // How segments were read stays where none come any more: those that are stored are still to be read so.
+  if (description.interpolation === 'none') return false;
   if (!reading) return hasSegments;
   return reading.interpolation !== description.interpolation || reading.maxGapUs !== description.maxGapUs;
 }

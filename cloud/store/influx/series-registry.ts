@@ -27,7 +27,7 @@ export class Series implements SeriesId {
   readonly sensor: string;
   /** The form of the rollups that its newest stored points entered; undefined until this process wrote one. */
   enteredAs: RollupForm | undefined;
-  /** How its segments are read; undefined as long as none came. */
+  /** How its segments are read; undefined as long as none came, or the catalogue does not say it: they are not rolled up. */
   reading: SegmentReading | undefined;
   /** The newest segment point stored by this process; undefined where an older one may be stored. */
   lastSegmentUs: number | undefined;

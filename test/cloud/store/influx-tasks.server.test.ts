@@ -6,6 +6,7 @@ import { taskName } from '../../../cloud/store/influx/task-flux.js';
 import { rollupTiers } from '../../../cloud/store/influx/tiers.js';
 import { expectRollupsOf, windowPoint } from '../../contracts/series-store/expected.js';
 import { generousRetention, pastDayUs, repairAll, TestDevice, write } from '../../contracts/series-store/harness.js';
+import { expectStored, segmentDevice, segmentPoint } from '../../contracts/series-store/segments.js';
 import { haveServers } from '../../servers/ensure.js';
 import { startInfluxd, type Influxdb } from '../../servers/influxdb.js';
 import { describeSensor, rawPoint } from '../../support/packs.js';
@@ -80,6 +81,28 @@ describe.skipIf(!(await haveServers('influxdb')))('the tasks of InfluxDB', () =>
     await expectRollupsOf(store, device, points);
     await runTasks([3], [1, 2]);
     await expectRollupsOf(store, device, points);
+    await store.stop(1000);
+  });
+
+  test('leave segments to the store, and harm nothing that it wrote of them', async () => {
+    const { store, buckets, runTasks } = await opened();
+    const how = { interpolation: 'linear', maxGapUs: 10 * minuteUs } as const;
+    const device = segmentDevice(how);
+    const points = [
+      ...[0, 4, 9].map((minute) => segmentPoint(startUs + minute * minuteUs, minute)),
+      ...[2, 30].map((minute) => rawPoint('temp', startUs + minute * minuteUs, 40)),
+    ];
+    await write(store, device.pack(points));
+    await repairAll(store);
+    await expectStored(store, device, how, points);
+    const segments = async () =>
+      (await rollupsIn(buckets)).map((rows) => rows.filter(({ form }) => form === 'segment'));
+    const first = await segments();
+    // The minute of the late reading has none of segments, and says so.
+    expect(first.map((rows) => rows.length)).toEqual([11, 1, 1]);
+    await runTasks([3, 6, 11, 33], [1]);
+    expect(await segments()).toEqual(first);
+    await expectStored(store, device, how, points);
     await store.stop(1000);
   });
 

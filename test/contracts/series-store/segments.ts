@@ -6,7 +6,7 @@ import { mixParts, segmentParts, type TimedParts } from '#core/signal/segment-ro
 import type { SegmentReading } from '#core/signal/segment-value.js';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { RollupTier, SeriesStore, StoredRollup } from '../../../cloud/store/store.js';
+import { defaultRetention, type RollupTier, type SeriesStore, type StoredRollup } from '../../../cloud/store/store.js';
 import { describeSensor, rawPoint } from '../../support/packs.js';
 import { expectedRollups, expectSameRollups, rollupTiers, tierWidthUs } from './expected.js';
 import { allRollups, generousRetention, pastDayUs, repairAll, TestDevice, write, type StoreOpener } from './harness.js';
@@ -92,6 +92,55 @@ export function segmentCases(store: () => SeriesStore, open: StoreOpener, runs: 
     await write(store(), device.pack([before]));
     await repairAll(store());
     await expectStored(store(), device, how, [...onTime, ...late, before]);
+  });
+
+  test('a late point that breaks a line takes back what it gave to whole minutes', async () => {
+    const device = segmentDevice(hold);
+    const points = [segmentPoint(noonUs, 5), segmentPoint(noonUs + 9 * minuteUs, 6)];
+    await expectSegments(device, hold, [points, [segmentPoint(noonUs + 2 * minuteUs, 'off')]]);
+    expect(await allRollups(store(), '1m', device.series())).toHaveLength(3);
+    const other = segmentDevice(linear);
+    const days = [segmentPoint(pastDayUs - minuteUs, 5), segmentPoint(pastDayUs + minuteUs - 1, 6)];
+    await expectSegments(other, linear, [
+      days,
+      [segmentPoint(pastDayUs - 1, 0, 'bad')],
+      [segmentPoint(pastDayUs, 'off')],
+    ]);
+  });
+
+  test('segments are read as their catalogue said, when the reducer was changed since', async () => {
+    const device = segmentDevice(linear);
+    const points = [0, 5, 10].map((minute) => segmentPoint(noonUs + minute * minuteUs, minute));
+    await write(store(), device.pack(points));
+    const raw = rawPoint('temp', noonUs + hourUs, 3);
+    const changed = new TestDevice({ temp: describeSensor({ maxGapUs: minuteUs }) }, device);
+    await write(store(), changed.pack([raw]));
+    await repairAll(store());
+    const late = segmentPoint(noonUs + 7 * minuteUs, 50);
+    await write(store(), device.pack([late]));
+    await repairAll(store());
+    await expectStored(store(), device, linear, [...points, late, raw]);
+  });
+
+  test('a pack of segments that is older than the points is rolled up along its lines, once', async () => {
+    const under = await open({ retention: defaultRetention });
+    try {
+      const device = segmentDevice(linear, 'other');
+      const oldUs = noonUs - 10 * dayUs;
+      const points = [0, 4, 8, 30, 37, 70].map((minute) =>
+        segmentPoint(oldUs + minute * minuteUs + minute, minute % 7),
+      );
+      const pack = device.pack(points.flatMap((point) => [point, { ...point, sensor: 'other' }]));
+      expect(await write(under.store, pack)).toMatchObject({ stored: 0, expired: 12 });
+      expect(await write(under.store, pack)).toMatchObject({ duplicate: 12 });
+      await under.reopen();
+      await write(under.store, pack);
+      await repairAll(under.store);
+      await expectStored(under.store, device, linear, points);
+      expect(await allRollups(under.store, '1d', device.series('other'))).toEqual([]);
+    } finally {
+      await under.close();
+    }
   });
 
   test('a point that comes again, with another value too, is one', async () => {

@@ -43,11 +43,9 @@ test('over a gap, beside what is not to be trusted, and behind the last point no
   expect(segmentParts([point(-200, 8), point(300, 8)], hold(499), 0, 100)).toBeUndefined();
 });
 
-test('with no interpolation the points count like readings', () => {
+test('with no interpolation nothing is rolled up', () => {
   const points = [point(-1, 100), point(10, 4), point(30, 8), point(60, 100)];
-  expect(segmentParts(points, { interpolation: 'none', maxGapUs: 1000 }, 0, 60)).toMatchObject({
-    ...{ sum: 12, weight: 2, count: 2, min: 4, max: 8, first: 4, last: 8 },
-  });
+  expect(segmentParts(points, { interpolation: 'none', maxGapUs: 1000 }, 0, 60)).toBeUndefined();
 });
 
 const streams = fc.record({
@@ -72,7 +70,7 @@ function bruteForce(points: readonly Point[], how: SegmentReading, fromUs: numbe
   for (let timeUs = fromUs; timeUs < untilUs; timeUs += 1) {
     const i = points.findLastIndex((each) => each.timeUs <= timeUs);
     const before = points[i];
-    if (!before || !isTrusted(before)) continue;
+    if (!before || !isTrusted(before) || how.interpolation === 'none') continue;
     const isPoint = before.timeUs === timeUs;
     const known = segmentValue(before, points[i + 1], timeUs + 0.5, how);
     const value = known ?? (isPoint ? segmentValue(before, undefined, timeUs, how) : undefined);
