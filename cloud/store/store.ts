@@ -66,6 +66,10 @@ export interface StoredPoint extends SeriesId {
   readonly p95: number | undefined;
 }
 
+/**
+ * A bucket of a tier. Where the series has segments, read as its catalogue says (`core/signal/segment-rollup.ts`), `weight`
+ * is microseconds, and a bucket between two points has a rollup with a `count` of 0.
+ */
 export interface StoredRollup extends SeriesId, RollupParts {
   /** The bucket's start. */
   readonly timeUs: number;

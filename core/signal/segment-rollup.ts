@@ -96,12 +96,12 @@ export function addLateParts(into: TimedParts, from: TimedParts, widthUs: number
 /**
  * One bucket of a series that has both readings (or windows), which weigh their count, and segments, which weigh
  * microseconds: because readings came late, or the reducer was changed. The result weighs microseconds. The readings
- * stand with their mean for the time from the first to the last of them, as far as no segment covers it: a late reading
- * beside a line changes no mean, and half a bucket of readings weighs half of it.
+ * stand with their mean for the time from the first to the last of them, as far as the segments leave that much free: a
+ * late reading weighs a microsecond beside a line, half a bucket of readings half of it.
  */
 export function mixParts(readings: TimedParts, segments: TimedParts, widthUs: number): TimedParts {
   const freeUs = Math.max(0, widthUs - segments.weight);
-  const readingsUs = Math.min(freeUs, Math.max(0, readings.lastUs - readings.firstUs));
+  const readingsUs = Math.min(freeUs, readings.lastUs - readings.firstUs + 1);
   const mixed = { ...segments };
   addParts(mixed, { ...readings, sum: finite((readings.sum / readings.weight) * readingsUs), weight: readingsUs });
   return mixed;

@@ -92,7 +92,7 @@ test('what comes late for a sealed minute never covers more than the minute', as
   expect(second!.share).toBe(1);
   expect(second!.mean).toBeCloseTo(25, 5);
   const [hour] = await allRollups(under.store, '1h', device.series());
-  expect(hour).toMatchObject({ count: 5, max: 1000, weight: 2 * minuteUs });
+  expect(hour).toMatchObject({ count: 5, max: 1000, weight: 2 * minuteUs + 1 });
 });
 
 test('a new reading of the catalogue holds for what is computed from then on, and outlives a crash', async () => {

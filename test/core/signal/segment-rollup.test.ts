@@ -122,10 +122,10 @@ const covering = (weight: number): TimedParts => ({
 
 test('readings beside segments stand for their time, as far as it is free', () => {
   expect(mixParts(readings, covering(100), 100)).toMatchObject({ weight: 100, sum: 2000, count: 5, min: 5, last: 20 });
-  expect(mixParts(readings, covering(40), 100)).toMatchObject({ weight: 80, sum: 800 + 400, last: 5 });
+  expect(mixParts(readings, covering(40), 100)).toMatchObject({ weight: 81, sum: 800 + 410, last: 5 });
   expect(mixParts(readings, covering(90), 100)).toMatchObject({ weight: 100, sum: 1800 + 100 });
   const single = { ...readings, lastUs: readings.firstUs };
-  expect(mixParts(single, covering(1), 100)).toMatchObject({ weight: 1, sum: 20, count: 5 });
+  expect(mixParts(single, covering(1), 100)).toMatchObject({ weight: 2, sum: 20 + 10, count: 5 });
 });
 
 test('late parts take no more time than the bucket has left', () => {
