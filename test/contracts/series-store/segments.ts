@@ -222,7 +222,7 @@ export function segmentCases(store: () => SeriesStore, open: StoreOpener, runs: 
           packs.flatMap(({ points }) => points),
         );
       }),
-      { numRuns: runs },
+      { numRuns: Math.ceil(runs / 2) },
     );
   });
 
