@@ -17,16 +17,18 @@ export async function* rollupPages(
   if (entries.length === 0) return;
   const ranks = entries.map(({ id }, rank) => `(${id}, ${rank})`).join(',');
   const [readings, segments] = [rollupTiers, segmentTiers].map((tiers) => tiers.find(({ name }) => name === tier)!);
-  const both = `SELECT 0 AS kind, * FROM ${readings!.table} UNION ALL SELECT 1, * FROM ${segments!.table}`;
+  const ofReadings = `SELECT 0 AS kind, * FROM ${readings!.table}`;
+  const hasSegments = entries.some(({ interpolation }) => interpolation !== 'none');
+  const rows = hasSegments ? `${ofReadings} UNION ALL SELECT 1, * FROM ${segments!.table}` : ofReadings;
   const sql = `SELECT ${rollupSelection}
-    FROM (${both}) r JOIN (VALUES ${ranks}) s(series_id, place) USING (series_id)
+    FROM (${rows}) r JOIN (VALUES ${ranks}) s(series_id, place) USING (series_id)
     WHERE r.time_us >= $1 AND r.time_us < $2 ORDER BY s.place, r.time_us, r.kind`;
   let held: RollupRow | undefined;
   for await (const chunk of reader.stream(sql, [fromUs, toUs])) {
-    const rows = mixed([...(held ? [held] : []), ...readRollupRows(chunk)], readings!.widthUs);
+    const buckets = mixed([...(held ? [held] : []), ...readRollupRows(chunk)], readings!.widthUs);
     // The segments of the last bucket may come at the start of the next chunk.
-    held = rows.pop();
-    if (rows.length > 0) yield rows.map((row) => rollupOf(row, series));
+    held = buckets.pop();
+    if (buckets.length > 0) yield buckets.map((row) => rollupOf(row, series));
   }
   if (held) yield [rollupOf(held, series)];
 }
