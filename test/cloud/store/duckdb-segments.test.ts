@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Retention } from '../../../cloud/store/store.js';
 import { allPoints, allRollups, repairAll, write } from '../../contracts/series-store/harness.js';
-import { expectStored, segmentDevice, segmentPoint } from '../../contracts/series-store/segments.js';
+import { expectStored, segmentDevice, segmentPoint } from '../../contracts/series-store/expected-segments.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { rawPoint } from '../../support/packs.js';
 import { openDuckDB } from './duckdb-files.js';

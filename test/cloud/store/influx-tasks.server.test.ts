@@ -6,7 +6,7 @@ import { taskName } from '../../../cloud/store/influx/task-flux.js';
 import { rollupTiers } from '../../../cloud/store/influx/tiers.js';
 import { expectRollupsOf, windowPoint } from '../../contracts/series-store/expected.js';
 import { generousRetention, pastDayUs, repairAll, TestDevice, write } from '../../contracts/series-store/harness.js';
-import { expectStored, segmentDevice, segmentPoint } from '../../contracts/series-store/segments.js';
+import { expectStored, segmentDevice, segmentPoint } from '../../contracts/series-store/expected-segments.js';
 import { haveServers } from '../../servers/ensure.js';
 import { startInfluxd, type Influxdb } from '../../servers/influxdb.js';
 import { describeSensor, rawPoint } from '../../support/packs.js';

@@ -1,30 +1,20 @@
-import { interpolations, type SensorDescription } from '#core/contract/catalogue.js';
+import { interpolations } from '#core/contract/catalogue.js';
 import { qualities, type Point } from '#core/contract/reading.js';
-import { bucketStart, dayUs, hourUs, minuteUs } from '#core/contract/time.js';
+import { dayUs, hourUs, minuteUs } from '#core/contract/time.js';
 import { Swing } from '#core/signal/reducers/swing.js';
-import { mixParts, segmentParts, type TimedParts } from '#core/signal/segment-rollup.js';
 import type { SegmentReading } from '#core/signal/segment-value.js';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { defaultRetention, type RollupTier, type SeriesStore, type StoredRollup } from '../../../cloud/store/store.js';
+import { defaultRetention, type SeriesStore, type StoredRollup } from '../../../cloud/store/store.js';
 import { describeSensor, rawPoint } from '../../support/packs.js';
-import { expectedRollups, expectSameRollups, rollupTiers, tierWidthUs } from './expected.js';
+import { expectedSegments, expectStored, segmentDevice, segmentPoint } from './expected-segments.js';
+import { rollupTiers } from './expected.js';
 import { allRollups, generousRetention, pastDayUs, repairAll, TestDevice, write, type StoreOpener } from './harness.js';
 
 const secondUs = 1_000_000;
 const noonUs = pastDayUs + dayUs / 2;
 const hold: SegmentReading = { interpolation: 'hold', maxGapUs: 10 * minuteUs };
 const linear: SegmentReading = { interpolation: 'linear', maxGapUs: 10 * minuteUs };
-
-export function segmentPoint(timeUs: number, value: Point['value'], quality: Point['quality'] = 'good'): Point {
-  return { sensor: 'temp', timeUs, value, quality, form: 'segment' };
-}
-
-export function segmentDevice(how: SegmentReading, ...others: string[]): TestDevice {
-  const sensors: Record<string, SensorDescription> = { temp: describeSensor(how) };
-  for (const other of others) sensors[other] = describeSensor();
-  return new TestDevice(sensors);
-}
 
 /** Segments of form `segment` are rolled up over the time that they cover, read as the catalogue says. */
 export function segmentCases(store: () => SeriesStore, open: StoreOpener, runs: number): void {
@@ -238,59 +228,6 @@ export function segmentCases(store: () => SeriesStore, open: StoreOpener, runs: 
     }
     await expectStored(store(), device, how, points);
   }
-}
-
-/** All three tiers must be what the pure computation says. */
-export async function expectStored(
-  store: SeriesStore,
-  device: TestDevice,
-  how: SegmentReading,
-  points: readonly Point[],
-): Promise<void> {
-  for (const tier of rollupTiers) {
-    const stored = await allRollups(store, tier, device.series());
-    expectSameRollups(stored, expectedSegments(points, how, tier));
-  }
-}
-
-type Expected = Parameters<typeof expectSameRollups>[1][number];
-
-/** The rollups of one series of segments, and perhaps readings, straight from its points. */
-export function expectedSegments(points: readonly Point[], how: SegmentReading, tier: RollupTier): Expected[] {
-  const widthUs = tierWidthUs[tier];
-  const readings = points.filter(({ form }) => form === 'raw');
-  const mixed = new Map(expectedRollups(readings, widthUs).map((row) => [row.timeUs, row]));
-  for (const [timeUs, parts] of segmentBuckets(points, how, widthUs)) {
-    const magnitude = parts.weight * Math.max(Math.abs(parts.min), Math.abs(parts.max));
-    const row = mixed.get(timeUs);
-    const stamps = row && stampsOf(readings, timeUs, widthUs);
-    const both = row ? mixParts({ ...row, ...stamps! }, parts, widthUs) : parts;
-    mixed.set(timeUs, { ...both, timeUs, magnitude: magnitude + widthUs * (row?.magnitude ?? 0) });
-  }
-  return [...mixed.values()].sort((a, b) => a.timeUs - b.timeUs);
-}
-
-function* segmentBuckets(
-  points: readonly Point[],
-  how: SegmentReading,
-  widthUs: number,
-): Generator<[number, TimedParts]> {
-  const segments = points.filter(({ form }) => form === 'segment');
-  const unique = [...new Map(segments.map((point) => [point.timeUs, point])).values()];
-  unique.sort((a, b) => a.timeUs - b.timeUs);
-  const lastUs = unique.at(-1)?.timeUs ?? -Infinity;
-  for (let fromUs = bucketStart(unique[0]?.timeUs ?? 0, widthUs); fromUs <= lastUs; fromUs += widthUs) {
-    const before = unique.findLastIndex(({ timeUs }) => timeUs < fromUs);
-    const behind = unique.findIndex(({ timeUs }) => timeUs >= fromUs + widthUs);
-    const around = unique.slice(Math.max(0, before), behind < 0 ? undefined : behind + 1);
-    const parts = segmentParts(around, how, fromUs, fromUs + widthUs);
-    if (parts) yield [fromUs, parts];
-  }
-}
-
-function stampsOf(points: readonly Point[], fromUs: number, widthUs: number): { firstUs: number; lastUs: number } {
-  const times = points.map(({ timeUs }) => timeUs).filter((timeUs) => bucketStart(timeUs, widthUs) === fromUs);
-  return { firstUs: Math.min(...times), lastUs: Math.max(...times) };
 }
 
 function expectNear(
