@@ -3,10 +3,12 @@ import type { StoredRecord } from '../log.js';
 
 /** A message as kafkajs decodes it, in the log's terms. A tombstone has an empty value. */
 export function storedRecord(message: KafkaMessage): StoredRecord {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(message.headers ?? {})) {
-    headers[name] = String(Array.isArray(value) ? value.at(-1) : value);
-  }
+  const headers = Object.fromEntries(
+    Object.entries(message.headers ?? {}).map(([name, value]) => [
+      name,
+      String(Array.isArray(value) ? value.at(-1) : value),
+    ]),
+  );
   const record = {
     key: String(message.key ?? ''),
     value: message.value ?? Buffer.alloc(0),

@@ -41,14 +41,17 @@ export function decodeRecord(offset: number, buffer: Buffer, place: string): Sto
   let end = at.headers + headerCount * perHeaderBytes;
   const text = (length: number): string => buffer.toString('utf8', end, (end += length));
   const key = text(buffer.readUInt32BE(at.keyLength));
-  const headers: Record<string, string> = {};
+  const headers: [name: string, text: string][] = [];
   for (let i = 0; i < headerCount; i += 1) {
     const name = text(buffer.readUInt32BE(at.headers + i * perHeaderBytes));
-    headers[name] = text(buffer.readUInt32BE(at.headers + i * perHeaderBytes + 4));
+    headers.push([name, text(buffer.readUInt32BE(at.headers + i * perHeaderBytes + 4))]);
   }
   const appendedUs = buffer.readDoubleBE(at.appendedUs);
   const value = buffer.subarray(end);
-  return headerCount === 0 ? { key, value, offset, appendedUs } : { key, value, headers, offset, appendedUs };
+  // Also a header named __proto__ is one.
+  return headerCount === 0
+    ? { key, value, offset, appendedUs }
+    : { key, value, headers: Object.fromEntries(headers), offset, appendedUs };
 }
 
 function check(record: string, buffer: Buffer): void {

@@ -21,6 +21,12 @@ test('a record is decoded as it was encoded', () => {
   );
 });
 
+test('a header may have any name', () => {
+  const headers = Object.fromEntries([['__proto__', 'a']]);
+  const decoded = decodeRecord(0, encodeRecord({ key: 'k', value: Buffer.alloc(0), headers }, 1), 'test');
+  expect(Object.entries(decoded.headers ?? {})).toEqual([['__proto__', 'a']]);
+});
+
 test('the keys of offsets are in the order of the offsets', () => {
   fc.assert(
     fc.property(fc.maxSafeNat(), fc.maxSafeNat(), (a, b) => {
