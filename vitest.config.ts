@@ -5,7 +5,7 @@ const core = fileURLToPath(new URL('./core', import.meta.url));
 
 /**
  * Tests that need a real server, a browser or a process to kill (`server`), or that take seconds of real broker, disk or
- * random actions (`slow`); everything else is a unit test, and all of those together take less than half a minute.
+ * random actions (`slow`); everything else is a unit test, and all of those together take less than a minute.
  */
 const heavy = ['test/servers/**', 'test/pipeline/**', 'test/browser/**', 'test/**/*.{server,slow,long}.test.ts'];
 
