@@ -1,6 +1,7 @@
 /*
  * What one edge agent takes: readings a second on one core, CPU a reading, memory at 1,000 readings/s, commits of the
- * outbox, bytes on disk and on the wire. Sources of known load, default filters, synced outbox on disk, a real broker.
+ * outbox, bytes on disk and on the wire, the detector's work. Sources of known load, default filters, synced outbox on
+ * disk, a real broker.
  *
  *   npm run bench:edge -- [--json] [--quick]
  */
@@ -18,7 +19,7 @@ import { silentLogger as logger } from '../../core/runtime/logger.js';
 import { messageOf } from '../../core/runtime/errors.js';
 import { LevelOutbox } from '../../edge/outbox/level-outbox.js';
 import { startMosquitto } from '../servers/mosquitto.js';
-import { benchOptions, printResult, round } from './bench-output.js';
+import { benchOptions, printResult, round, type BenchResult } from './bench-output.js';
 import type { AgentFigures, AgentLoad } from './edge-load.js';
 import { runTelegraf } from './telegraf.js';
 
@@ -99,6 +100,13 @@ async function commits(folder: string) {
   return { syncedCommitsPerSecond, sharedAppendsPerSecond };
 }
 
+/** The figures of bench:detect, from a process of its own: nothing else shall stand in its way. */
+function detector(): unknown {
+  const file = fileURLToPath(new URL('./detect.js', import.meta.url));
+  const { stdout } = spawnSync(process.execPath, [file, '--json', '--quick'], { encoding: 'utf8' });
+  return (JSON.parse(stdout.trim().split('\n').at(-1)!) as BenchResult).details;
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'fieldline-bench-edge-'));
 const broker = await startMosquitto();
 try {
@@ -132,6 +140,7 @@ try {
     saturated: full,
     steady: { ...steady, wireBytesPerReading },
     outbox,
+    detector: detector(),
     beside: { perSecond, ours, telegraf: peer ?? null },
   };
   const value = full.readingsPerSecond;
