@@ -102,19 +102,23 @@ export class BatchPlan {
   }
 }
 
-/** Notes a point as the newest of its series and form; false if it is not, or nobody knows. */
+/**
+ * Notes a point as the newest of its series and form; false if it is not, or nobody knows. One that is newer than what
+ * this process wrote may be older than what stood in the file before.
+ */
 function noteNewest(series: SeriesEntry, { form, timeUs }: Point): boolean {
+  const isBeyondFile = timeUs > series.storedUntilUs;
   if (form === 'window') {
     const last = series.lastWindowUs;
     series.lastWindowUs = last === undefined ? timeUs : Math.max(last, timeUs);
-    return last !== undefined && timeUs > last;
+    return isBeyondFile && last !== undefined && timeUs > last;
   }
   if (form !== 'raw') return true;
   const last = series.lastRawUs;
   series.lastRawUs = last === undefined ? timeUs : Math.max(last, timeUs);
   if (last === undefined || timeUs <= last) return false;
   if (Number.isFinite(last)) noteInterval(series, timeUs - last);
-  return true;
+  return isBeyondFile;
 }
 
 /** A slow average, in which one long gap counts as twice the usual. */

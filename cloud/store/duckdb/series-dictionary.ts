@@ -15,6 +15,8 @@ export interface SeriesEntry extends SeriesId {
   /** How segments are read. */
   interpolation: SensorDescription['interpolation'];
   maxGapUs: number;
+  /** What stood in the file when it was opened is no newer; minus infinity for a series that was not there. */
+  readonly storedUntilUs: number;
   /** The newest stamp written by this process; undefined where an older one may be in the file. */
   lastRawUs: number | undefined;
   lastWindowUs: number | undefined;
@@ -52,10 +54,11 @@ export class SeriesDictionary {
   /** The longest gap, in microseconds, across which segments of any series are read; 0 if none are. */
   longestGapUs = 0;
 
-  constructor(rows: readonly SeriesRow[]) {
+  /** `storedUntilUs` is the newest stamp in the file, of whatever series. */
+  constructor(rows: readonly SeriesRow[], storedUntilUs: number) {
     for (const [id, site, device, sensor, quantity, unit, labels, interpolation, maxGapUs] of rows) {
       const described = { quantity, unit, labels, interpolation, maxGapUs };
-      this.put({ id, site, device, sensor, ...described, ...newestAt(undefined) });
+      this.put({ id, site, device, sensor, ...described, storedUntilUs, ...newestAt(undefined) });
     }
   }
 
@@ -74,7 +77,8 @@ export class SeriesDictionary {
     const { site, device } = catalogue;
     const described = description(catalogue, sensor) ?? undescribed;
     const id = this.entries.length;
-    const entry = { id, site, device, sensor, ...described, ...newestAt(Number.NEGATIVE_INFINITY) };
+    const storedUntilUs = Number.NEGATIVE_INFINITY;
+    const entry = { id, site, device, sensor, ...described, storedUntilUs, ...newestAt(storedUntilUs) };
     this.put(entry);
     this.changed.add(entry);
     return entry;

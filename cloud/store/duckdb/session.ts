@@ -42,7 +42,7 @@ export class Session implements StoreMemory {
       const { writer } = database;
       return new Session(
         database,
-        new SeriesDictionary(await rowsOf<SeriesRow>(writer, seriesSql)),
+        new SeriesDictionary(await rowsOf<SeriesRow>(writer, seriesSql), await newestStamp(writer)),
         new Ledger(await rowsOf<LedgerRow>(writer, 'SELECT source, from_seq::DOUBLE, to_seq::DOUBLE FROM ledger')),
         new DirtyMarks(
           await rowsOf<DirtyRow>(writer, 'SELECT tier, series_id, bucket_us::DOUBLE, mark::DOUBLE FROM dirty'),
@@ -136,6 +136,12 @@ async function openAppenders(writer: DuckDBConnection): Promise<Appenders> {
   for (const tier of allTiers) rollups.set(tier, await open(tier.table, rollupKinds));
   const all = [points, series, ledger, dirty, alerts, ...rollups.values()];
   return { points, series, ledger, dirty, alerts, rollups, all };
+}
+
+/** Of all points in the file; minus infinity if there is none. */
+async function newestStamp(connection: DuckDBConnection): Promise<number> {
+  const [row] = await rowsOf<[number | null]>(connection, 'SELECT max(time_us)::DOUBLE FROM points');
+  return row?.[0] ?? Number.NEGATIVE_INFINITY;
 }
 
 async function rowsOf<Row>(connection: DuckDBConnection, sql: string): Promise<Row[]> {

@@ -137,3 +137,15 @@ export async function checkAgainstModel(runs: number): Promise<void> {
     { numRuns: runs, endOnFailure: true },
   );
 }
+
+/** Runs these actions on a store and its model: what random ones once found. */
+export async function checkActions(actions: readonly Action[]): Promise<void> {
+  const model = new Model();
+  const under = await openDuckDB({ clock: model.clock, retention: { rawDays: 7, '1mDays': 3000, '1hDays': 3000 } });
+  try {
+    for (const next of actions) await model.run(under, next);
+    await model.check(under);
+  } finally {
+    await under.close();
+  }
+}
