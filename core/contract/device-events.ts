@@ -73,7 +73,10 @@ export type ClockRecord = z.infer<typeof clockSchema>;
 export type ClockQuery = z.infer<typeof clockQuerySchema>;
 export type ConfigReport = z.infer<typeof configReportSchema>;
 
-/** The kinds of records in the compacted topic `device-events`; `config` is what is desired, `config-report` what became of it. */
+/**
+ * The kinds of records in the compacted topic `device-events`. `config` is what is desired, `config-report` what became of
+ * it; `credential` what a device may show to speak, `registration` what operators said of it, `command` what it is told.
+ */
 export const deviceEventKinds = [
   'catalogue',
   'birth',
@@ -82,6 +85,10 @@ export const deviceEventKinds = [
   'clock',
   'config',
   'config-report',
+  'credential',
+  'registration',
+  'command',
+  'command-result',
 ] as const;
 export type DeviceEventKind = (typeof deviceEventKinds)[number];
 

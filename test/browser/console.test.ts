@@ -170,6 +170,8 @@ describe.skipIf(!(await haveServers('chromium')))('the console', () => {
     const value = await page.textContent('.legend-value');
     expect(value).toMatch(/\d/);
     await page.keyboard.type('gd');
+    // The address changes at once, the view with the event that tells of it.
+    await page.waitForSelector('tr[data-key]');
     expect((await page.$$('tr[data-key]')).length).toBe(8);
     await page.keyboard.type('go');
     await console_.plant.giveApi();
