@@ -10,7 +10,11 @@ import type { Logger } from '#core/runtime/logger.js';
 export interface DeviceEventRecord {
   readonly device: DeviceId;
   readonly kind: string;
+  /** What stands behind the kind in the key; see `deviceEventKey`. */
+  readonly id: string;
   readonly value: Uint8Array;
+  /** When the log took it, microseconds since the Unix epoch. */
+  readonly appendedUs: number;
 }
 
 export interface DeviceEventsOptions {
@@ -48,7 +52,8 @@ export class DeviceEvents implements Part {
   }
 }
 
-function eventOf({ key, value }: StoredRecord): DeviceEventRecord | undefined {
-  const [site, device, kind] = key.split('/');
-  return isName(site) && isName(device) && kind !== undefined ? { device: { site, device }, kind, value } : undefined;
+function eventOf({ key, value, appendedUs }: StoredRecord): DeviceEventRecord | undefined {
+  const [site, device, kind, id = ''] = key.split('/');
+  if (!isName(site) || !isName(device) || kind === undefined) return undefined;
+  return { device: { site, device }, kind, id, value, appendedUs };
 }
