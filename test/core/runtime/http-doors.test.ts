@@ -16,7 +16,7 @@ const ask = (doors: HttpDoor, path: string, bytes = 0) =>
   });
 
 it('the first door that opens a path answers, within its own limit', async () => {
-  const doors = joinDoors([door('/a', 10), door('/b', 20), door('/a/b', 5)]);
+  const doors = joinDoors(door('/a', 10), door('/b', 20), door('/a/b', 5));
   expect([doors.opens('/a/b'), doors.opens('/b'), doors.opens('/c')]).toEqual([true, true, false]);
   expect(doors.maxBodyBytes).toBe(20);
   expect(await ask(doors, '/a/b', 10)).toEqual({ status: 200, body: { path: '/a' } });
