@@ -63,4 +63,5 @@ const smallAndQuick = {
   'num.recovery.threads.per.data.dir': '2',
   // 128 MB by default, a quarter of the heap that a test's broker gets.
   'log.cleaner.dedupe.buffer.size': '16777216',
+  'log.cleaner.backoff.ms': '200',
 };
