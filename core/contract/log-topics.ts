@@ -13,6 +13,8 @@ export const logTopics = {
   alerts: { name: 'alerts', partitions: 5, retentionHours: 720, compression: 'lz4' },
   deadLetters: { name: 'dead-letters', partitions: 1, retentionHours: 720, compression: 'lz4' },
   deviceEvents: { name: 'device-events', partitions: 5, compression: 'lz4' },
+  /** Who did what; see `auditEntrySchema`. Key = what it was done to. */
+  audit: { name: 'gateway-audit', partitions: 1, retentionHours: 720, compression: 'lz4' },
 } as const satisfies Record<string, TopicSpec>;
 
 /** The headers of a dead letter; its value is the raw bytes as they came. */

@@ -5,6 +5,8 @@ export interface DoorRequest {
   /** With its query. */
   readonly url: URL;
   readonly authorization: string | undefined;
+  /** The network address of who asks. */
+  readonly address?: string | undefined;
   readonly body: Uint8Array;
 }
 
@@ -41,7 +43,8 @@ async function answerAt(door: HttpDoor, url: URL, request: IncomingMessage): Pro
     chunks.push(chunk);
   }
   const { authorization } = request.headers;
-  return door.answer({ method: request.method ?? 'GET', url, authorization, body: Buffer.concat(chunks) });
+  const address = request.socket.remoteAddress;
+  return door.answer({ method: request.method ?? 'GET', url, authorization, address, body: Buffer.concat(chunks) });
 }
 
 function end(response: ServerResponse, { status, body }: DoorAnswer): void {

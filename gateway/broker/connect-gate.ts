@@ -1,6 +1,7 @@
 import type { AedesOptions, Client, ConnectPacket } from 'aedes';
-import { mayPublish, maySubscribe } from '#core/contract/mqtt-topics.js';
+import { mayPublish } from '#core/contract/mqtt-topics.js';
 import type { Clock } from '#core/runtime/clock.js';
+import { ownTopics } from '../identity/acl.js';
 import { deviceOfUserName, isDeviceToken, type AuthMode } from './device-tokens.js';
 import type { ConnectionStream } from './connection-stream.js';
 import type { FailureLimiter } from './failure-limiter.js';
@@ -48,7 +49,9 @@ export class ConnectGate {
     const stream = client.conn as ConnectionStream;
     const device = deviceOfUserName(userName);
     if (device && (auth.mode === 'none' || isDeviceToken(auth.secret, device, password))) {
-      stream.account = this.options.budget.account(device);
+      const principal = { kind: 'device', device } as const;
+      stream.account = this.options.budget.account(principal);
+      stream.rights = ownTopics.rightsOf(principal);
       this.enrol(stream);
       return done(null, true);
     }
@@ -63,14 +66,14 @@ export class ConnectGate {
   };
 
   readonly authorizeSubscribe: NonNullable<AedesOptions['authorizeSubscribe']> = (client, subscription, callback) => {
-    const { account, filters } = client.conn as ConnectionStream;
+    const { rights, filters } = client.conn as ConnectionStream;
     const { topic } = subscription;
     // [MQTT-3.9.3-2]: a null answers 0x80 for this one, an error would close the connection.
     const refuse = (reason: RefusalReason) => {
       this.options.refusals.add(reason, `may not read ${topic.slice(0, 200)}`, { client: client.id });
       callback(null, null);
     };
-    if (!account || !maySubscribe(account.device, topic)) return refuse('forbidden-subscription');
+    if (!rights?.maySubscribe(topic)) return refuse('forbidden-subscription');
     if (filters.size >= maxFilters && !filters.has(topic)) return refuse('too-many-subscriptions');
     filters.add(topic);
     callback(null, subscription);

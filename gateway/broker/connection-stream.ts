@@ -4,7 +4,8 @@ import type { Client } from 'aedes';
 import type { Clock } from '#core/runtime/clock.js';
 import { refreshKeepalive } from './aedes-internals.js';
 import { PacketFramer, packetType, type FramerLimits, type FramingFault } from './packet-framer.js';
-import type { DeviceAccount, HoldBudget } from './hold-budget.js';
+import type { Rights } from '../identity/acl.js';
+import type { HoldBudget, SenderAccount } from './hold-budget.js';
 import type { Refusals, RefusalReason } from './refusals.js';
 
 export interface ConnectionContext {
@@ -31,7 +32,9 @@ export class ConnectionStream extends Duplex {
   readonly openedMs: number;
   client: Client | undefined;
   /** Set once the CONNECT was accepted. */
-  account: DeviceAccount | undefined;
+  account: SenderAccount | undefined;
+  /** What it may write and read; set with the account. */
+  rights: Rights | undefined;
   /** The topic filters that it ever subscribed to. */
   readonly filters = new Set<string>();
   /** Why the gateway closes this connection; what follows from that is not counted again. */
@@ -85,7 +88,7 @@ export class ConnectionStream extends Duplex {
   refuse(reason: RefusalReason, detail: string): void {
     if (this.destroyed || this.refusal !== undefined) return;
     this.refusal = reason;
-    this.context.refusals.add(reason, detail, { address: this.address, device: this.account?.key });
+    this.context.refusals.add(reason, detail, { address: this.address, sender: this.account?.key });
     this.destroy();
   }
 

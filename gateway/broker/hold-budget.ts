@@ -1,4 +1,5 @@
-import { deviceKey, type DeviceId } from '#core/contract/names.js';
+import { principalKey, type Principal } from './principal.js';
+import type { RefusalReason } from './refusals.js';
 
 export interface HoldLimits {
   /** Bytes of packets taken in and not yet settled, of one device and of all. */
@@ -13,7 +14,7 @@ export interface HoldLimits {
  * from its socket, and tries again when it is called back. Nothing is ever dropped.
  */
 export class HoldBudget {
-  private readonly accounts = new Map<string, DeviceAccount>();
+  private readonly accounts = new Map<string, SenderAccount>();
   private readonly waiting = new Set<() => void>();
   private waking = false;
   bytes = 0;
@@ -26,19 +27,19 @@ export class HoldBudget {
     return this.waiting.size;
   }
 
-  account(device: DeviceId): DeviceAccount {
-    const key = deviceKey(device);
+  account(principal: Principal): SenderAccount {
+    const key = principalKey(principal);
     let account = this.accounts.get(key);
-    if (!account) this.accounts.set(key, (account = new DeviceAccount(key, device, this)));
+    if (!account) this.accounts.set(key, (account = new SenderAccount(key, principal, this)));
     return account;
   }
 
-  /** The account of a device that holds something or is connected. */
-  find(device: DeviceId): DeviceAccount | undefined {
-    return this.accounts.get(deviceKey(device));
+  /** The account of a sender that holds something or is connected, by its `principalKey`. */
+  find(key: string): SenderAccount | undefined {
+    return this.accounts.get(key);
   }
 
-  forget(account: DeviceAccount): void {
+  forget(account: SenderAccount): void {
     if (account.bytes === 0 && account.connections.size === 0) this.accounts.delete(account.key);
   }
 
@@ -62,16 +63,16 @@ export class HoldBudget {
   }
 }
 
-/** What is held for one device, over all its connections. */
-export class DeviceAccount {
+/** What is held for one device or client, over all its connections. */
+export class SenderAccount {
   bytes = 0;
   messages = 0;
   /** Its open connections, oldest first. */
-  readonly connections = new Set<{ refuse(reason: 'device-connections', detail: string): void }>();
+  readonly connections = new Set<{ refuse(reason: RefusalReason, detail: string): void }>();
 
   constructor(
     readonly key: string,
-    readonly device: DeviceId,
+    readonly principal: Principal,
     private readonly budget: HoldBudget,
   ) {}
 

@@ -160,7 +160,7 @@ export class MqttBroker implements Part {
    */
   async publishCommand(device: DeviceId, id: string, payload: Uint8Array): Promise<void> {
     if (!isName(id)) throw new RejectedError('refused', `not a command id: ${String(id).slice(0, 80)}`);
-    if (!this.aedes || !this.budget.find(device)?.connections.size) {
+    if (!this.aedes || !this.budget.find(deviceKey(device))?.connections.size) {
       throw new RetryableError('unavailable', `${deviceKey(device)} is not connected`);
     }
     await this.publish(mqttTopic(device, 'command', id), payload, false);

@@ -1,12 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import type { AedesOptions, Client, PublishPacket } from 'aedes';
-import { mayPublish, parseMqttTopic } from '#core/contract/mqtt-topics.js';
-import type { DeviceId } from '#core/contract/names.js';
+import { parseMqttTopic } from '#core/contract/mqtt-topics.js';
 import type { Clock } from '#core/runtime/clock.js';
 import type { DeviceMessage, MessageSink, Outcome } from '../intake/message.js';
 import { beginHold, endHold, isWill, refreshKeepalive } from './aedes-internals.js';
 import type { ConnectionStream } from './connection-stream.js';
-import type { DeviceAccount } from './hold-budget.js';
 import type { Refusals } from './refusals.js';
 
 type Callback = (error?: Error | null) => void;
@@ -37,10 +35,10 @@ export class PublishGate {
   readonly authorize: NonNullable<AedesOptions['authorizePublish']> = (client, packet, callback) => {
     if (client === null) return callback(new Error('a publish without a connection'));
     const stream = client.conn as ConnectionStream;
-    if (isWill(client, packet)) return this.will(stream.account, packet, callback);
+    if (isWill(client, packet)) return this.will(stream, packet, callback);
     stream.handOver(packet.length!);
     const account = stream.account!;
-    const topic = this.check(client, account, packet);
+    const topic = this.check(client, stream, packet);
     if (topic instanceof Error) {
       account.release(packet.length!);
       stream.refusal = topic.reason;
@@ -83,11 +81,11 @@ export class PublishGate {
     return this.options.refusals.add('number-conflict', detail, { client: client.id });
   }
 
-  private check(client: Client, { device }: DeviceAccount, packet: PublishPacket) {
+  private check(client: Client, stream: ConnectionStream, packet: PublishPacket) {
     const who = { client: client.id };
     if (packet.retain) return this.options.refusals.add('retained', 'a device may not retain messages', who);
     return (
-      ownTopic(device, packet.topic) ??
+      topicOf(stream, packet.topic) ??
       this.options.refusals.add('forbidden-topic', `may not publish to ${packet.topic.slice(0, 200)}`, who)
     );
   }
@@ -112,13 +110,14 @@ export class PublishGate {
     if (this.holding.size === 0) for (const resolve of this.whenIdle) resolve();
   }
 
-  private will(account: DeviceAccount | undefined, packet: PublishPacket, callback: Callback): void {
-    const topic = account && ownTopic(account.device, packet.topic);
+  private will(stream: ConnectionStream, packet: PublishPacket, callback: Callback): void {
+    const { account } = stream;
+    const topic = topicOf(stream, packet.topic);
     if (topic === undefined || this.stopping) return callback(new Error('the will is not stored'));
     const payload = packet.payload as Buffer;
     // Nothing holds a device back from being lost again and again.
     if (!account!.reserve(payload.length)) {
-      return callback(this.options.refusals.add('will-without-room', 'no room for a will', { device: account!.key }));
+      return callback(this.options.refusals.add('will-without-room', 'no room for a will', { sender: account!.key }));
     }
     this.pass(topic, payload, (outcome) => {
       account!.release(payload.length);
@@ -137,6 +136,7 @@ export class PublishGate {
   }
 }
 
-function ownTopic(device: DeviceId, topic: string): Topic | undefined {
-  return mayPublish(device, topic) ? (parseMqttTopic(topic) as Topic) : undefined;
+/** Undefined for a topic that this connection may not write to. */
+function topicOf({ rights }: ConnectionStream, topic: string): Topic | undefined {
+  return rights?.mayPublish(topic) ? (parseMqttTopic(topic) as Topic | undefined) : undefined;
 }
