@@ -12,6 +12,7 @@ import type { HttpDoor } from '#core/runtime/http-door.js';
 import { startAll, stopAll, type Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { systemMachine, WallTrust } from '#core/runtime/wall-trust.js';
+import { Audit } from './audit/audit.js';
 import { MqttBroker } from './broker/mqtt-broker.js';
 import type { GatewayConfig } from './config.js';
 import { ConfigDoor } from './desired/config-door.js';
@@ -51,6 +52,7 @@ export interface Gateway extends Part {
 /** The gateway: takes what devices publish, and acknowledges it once the log has it. */
 export function createGateway(config: GatewayConfig, dependencies: GatewayDependencies): Gateway {
   const { log, clock, logger, registry, secret, random = Math.random } = dependencies;
+  const audit = new Audit({ log, clock, logger, registry });
   const relay = new Relay({ log, clock, random, logger, registry });
   const publishCommand: Gateway['publishCommand'] = (...command) => broker.publishCommand(...command);
   const answers = new TimeAnswers({ clock, logger, publishCommand, trusts: trustOf(config.time) });
@@ -71,7 +73,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     logger,
     registry,
   });
-  const parts = [events, relay, guard, broker, configs];
+  const parts = [audit, events, relay, guard, broker, configs];
   return {
     start: () => startAll(parts),
     stop: (deadlineMs) => stopAll(parts, deadlineMs),
