@@ -15,7 +15,17 @@ import { registerLz4 } from './kafka/lz4.js';
 import { clusterPart, Sender } from './kafka/sender.js';
 import { tameTimers } from './kafka/tame-timers.js';
 import { createTopics } from './kafka/topic-settings.js';
-import type { EventLog, GroupOptions, LogRecord, Subscription, Tail, TailOptions } from './log.js';
+import { LogReader } from './kafka/log-reader.js';
+import type {
+  EventLog,
+  GroupOptions,
+  LogRecord,
+  PartitionBounds,
+  StoredRecord,
+  Subscription,
+  Tail,
+  TailOptions,
+} from './log.js';
 import { LogMetrics } from './log-metrics.js';
 import { Outage } from './outage.js';
 import { checkedBytes } from './record-limits.js';
@@ -84,6 +94,7 @@ export class KafkaLog implements EventLog {
     await readers;
     await running.watching;
     running.link.close();
+    running.reader.close();
     await running.admin.close();
     this.topics.clear();
   }
@@ -148,6 +159,19 @@ export class KafkaLog implements EventLog {
     return { caughtUp: reader.caughtUp, ...kept };
   }
 
+  async bounds(topic: string): Promise<readonly PartitionBounds[]> {
+    return this.need().reader.bounds(topic);
+  }
+
+  async read(
+    topic: string,
+    partition: number,
+    fromOffset: number,
+    maxRecords: number,
+  ): Promise<readonly StoredRecord[]> {
+    return this.need().reader.read(topic, partition, fromOffset, maxRecords);
+  }
+
   async lag(group: string, topics: readonly string[]): Promise<number> {
     return this.need().admin.use(`lag of ${group}`, (admin) => groupLag(admin, group, topics));
   }
@@ -172,7 +196,17 @@ export class KafkaLog implements EventLog {
       aborted: forced.signal,
     });
     const admin = new AdminLink(options);
-    const running: Running = { link, sender, admin, stopping, forced, wasThere: false, watching: Promise.resolve() };
+    const reader = new LogReader(options, this.fetchLimits());
+    const running: Running = {
+      link,
+      sender,
+      admin,
+      reader,
+      stopping,
+      forced,
+      wasThere: false,
+      watching: Promise.resolve(),
+    };
     running.watching = this.watch(running);
     return running;
   }
@@ -258,6 +292,7 @@ interface Running {
   readonly link: ClusterLink;
   readonly sender: Sender;
   readonly admin: AdminLink;
+  readonly reader: LogReader;
   readonly stopping: AbortController;
   readonly forced: AbortController;
   watching: Promise<void>;

@@ -11,10 +11,19 @@ import { GroupReader } from './local/group-reader.js';
 import { openLevel, type OpenLevel } from './local/level-file.js';
 import type { LocalTopic } from './local/local-topic.js';
 import { Mutex } from './mutex.js';
-import { type ReaderContext, Stopping } from './local/reader.js';
+import { type ReaderContext, Stopping, untilDone } from './local/reader.js';
 import { TailReader } from './local/tail-reader.js';
 import { TopicShelf } from './local/topic-shelf.js';
-import type { EventLog, GroupOptions, LogRecord, Subscription, Tail, TailOptions } from './log.js';
+import type {
+  EventLog,
+  GroupOptions,
+  LogRecord,
+  PartitionBounds,
+  StoredRecord,
+  Subscription,
+  Tail,
+  TailOptions,
+} from './log.js';
 import { LogMetrics } from './log-metrics.js';
 import { Outage } from './outage.js';
 import { checkedBytes } from './record-limits.js';
@@ -131,6 +140,32 @@ export class LocalLog implements EventLog, Shedder {
     const reader = new TailReader(topics, options, this.context());
     reader.start();
     return { caughtUp: reader.caughtUp, ...this.keep((deadlineMs) => reader.stop(deadlineMs)) };
+  }
+
+  async bounds(topic: string): Promise<readonly PartitionBounds[]> {
+    const { first, next } = this.topic(topic);
+    return [{ partition: 0, first, next }];
+  }
+
+  async read(
+    name: string,
+    partition: number,
+    fromOffset: number,
+    maxRecords: number,
+  ): Promise<readonly StoredRecord[]> {
+    const topic = this.topic(name);
+    if (partition !== 0) return [];
+    const context = this.context();
+    const limits = { ...context.limits, maxRecords: Math.min(maxRecords, context.limits.maxRecords) };
+    let from = fromOffset;
+    while (Math.max(from, topic.first) < topic.next) {
+      // An old slice may go between a look at where the topic begins and the read.
+      const read = () => topic.read(Math.max(from, topic.first), limits);
+      const { records, next } = await untilDone(context, `${name}, reading`, this.stopping.signal, read);
+      if (records.length > 0) return records;
+      from = next;
+    }
+    return [];
   }
 
   async lag(group: string, topics: readonly string[]): Promise<number> {

@@ -45,6 +45,13 @@ export interface TailOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+/** What a partition holds: offsets from `first` up to, and without, `next`. Equal where it holds nothing. */
+export interface PartitionBounds {
+  readonly partition: number;
+  readonly first: number;
+  readonly next: number;
+}
+
 export interface Subscription {
   /** Waits for the batches in work and commits them, at most `deadlineMs`. */
   stop(deadlineMs: number): Promise<void>;
@@ -78,6 +85,15 @@ export interface EventLog extends Part {
 
   /** Reads without a group and without commits: every caller sees every record. */
   tail(options: TailOptions): Promise<Tail>;
+
+  /** Where the partitions of a topic begin and end now, in their order. Throws RetryableError while the log is away. */
+  bounds(topic: string): Promise<readonly PartitionBounds[]>;
+
+  /**
+   * Some records of a partition, at most `maxRecords`, from `fromOffset` on or from the first that is kept behind it; none
+   * only where there is none up to the end. It may give fewer than there are. Throws RetryableError while the log is away.
+   */
+  read(topic: string, partition: number, fromOffset: number, maxRecords: number): Promise<readonly StoredRecord[]>;
 
   /** Records not yet committed by the group, over the topics. */
   lag(group: string, topics: readonly string[]): Promise<number>;

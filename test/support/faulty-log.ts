@@ -47,6 +47,8 @@ export class FaultyLog implements EventLog {
   ensureTopics: EventLog['ensureTopics'] = (specs) => this.behind.ensureTopics(specs);
   subscribe: EventLog['subscribe'] = (options) => this.behind.subscribe(options);
   tail: EventLog['tail'] = (options) => this.behind.tail(options);
+  bounds: EventLog['bounds'] = (topic) => this.behind.bounds(topic);
+  read: EventLog['read'] = (...place) => this.behind.read(...place);
   lag: EventLog['lag'] = (group, topics) => this.behind.lag(group, topics);
   healthy = (): boolean => this.gate === undefined && this.behind.healthy();
 }

@@ -4,6 +4,7 @@ import type {
   GroupOptions,
   LogBatch,
   LogRecord,
+  PartitionBounds,
   StoredRecord,
   Subscription,
   Tail,
@@ -102,6 +103,20 @@ export class MemoryLog implements EventLog {
         await Promise.all(working.map(({ done }) => done));
       },
     };
+  }
+
+  async bounds(topic: string): Promise<readonly PartitionBounds[]> {
+    return this.partitions(topic).map(({ index, records }) => ({ partition: index, first: 0, next: records.length }));
+  }
+
+  async read(
+    topic: string,
+    partition: number,
+    fromOffset: number,
+    maxRecords: number,
+  ): Promise<readonly StoredRecord[]> {
+    const from = Math.max(0, fromOffset);
+    return this.partitions(topic)[partition]?.records.slice(from, from + maxRecords) ?? [];
   }
 
   async lag(group: string, topics: readonly string[]): Promise<number> {
