@@ -32,7 +32,21 @@ const mqttSchema = z.strictObject({
 
 const limitsSchema = z
   .strictObject({
-    maxConnections: z.int().min(1).default(5000).describe('Open connections'),
+    maxConnections: z
+      .int()
+      .min(1)
+      .default(12_000)
+      .describe('Open connections; each takes a file descriptor (ulimit -n)'),
+    connectsPerSecond: z
+      .number()
+      .min(1)
+      .default(500)
+      .describe('Connections let in per second, first come first served; when all devices come back, the rest waits'),
+    maxWaitingConnects: z
+      .int()
+      .min(1)
+      .default(4000)
+      .describe('Connections that wait for that; further ones are told to come back later'),
     maxDeviceConnections: z
       .int()
       .min(1)
@@ -51,11 +65,26 @@ const limitsSchema = z
       .default(8 * mib)
       .describe('Bytes held for one device until the log has them; beyond it the device is not read from'),
     maxDeviceHeldMessages: z.int().min(1).default(512).describe('The same in messages'),
+    deviceMessagesPerSecond: z
+      .number()
+      .min(1)
+      .default(20_000)
+      .describe('Messages per second of one device in the long run; it is read no faster'),
+    deviceBytesPerSecond: z
+      .number()
+      .min(kib)
+      .default(64 * mib)
+      .describe('The same in bytes'),
     maxHeldBytes: z
       .int()
       .min(mib)
       .default(256 * mib)
       .describe('Bytes held for all devices'),
+    maxUnsentBytes: z
+      .int()
+      .min(64 * kib)
+      .default(4 * mib)
+      .describe('Bytes that one connection has yet to read; beyond it, it is closed'),
   })
   .refine((limits) => limits.maxDeviceHeldBytes >= 2 * limits.maxPayloadBytes, {
     path: ['maxDeviceHeldBytes'],

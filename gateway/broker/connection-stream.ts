@@ -184,7 +184,7 @@ export class ConnectionStream extends Duplex {
     const { budget } = this.context;
     if (blocked) {
       this.socket.pause();
-      if (this.phase === 'open') budget.wait(this.resumeReading);
+      if (this.phase === 'open') budget.wait(this.resumeReading, this.account!);
     } else if (this.blocked) {
       budget.cancel(this.resumeReading);
       this.socket.resume();

@@ -10,11 +10,13 @@ import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { observe } from '#core/runtime/metrics.js';
 import type { MessageSink } from '../intake/message.js';
+import { ConnectAdmission } from '../limits/connect-admission.js';
+import { openBudget } from '../limits/open-budget.js';
 import { ConnectGate } from './connect-gate.js';
 import { ConnectionStream } from './connection-stream.js';
 import type { AuthMode } from './device-tokens.js';
 import { FailureLimiter } from './failure-limiter.js';
-import { HoldBudget } from './hold-budget.js';
+import type { HoldBudget, HoldLimits } from './hold-budget.js';
 import { addressOf, isLoopback, listen, type TlsFiles } from './listener.js';
 import { PublishGate } from './publish-gate.js';
 import { Refusals } from './refusals.js';
@@ -29,6 +31,12 @@ export interface BrokerLimits {
   readonly maxDeviceHeldBytes: number;
   readonly maxDeviceHeldMessages: number;
   readonly maxHeldBytes: number;
+  readonly connectsPerSecond: number;
+  readonly maxWaitingConnects: number;
+  readonly deviceMessagesPerSecond: number;
+  readonly deviceBytesPerSecond: number;
+  /** Written for one connection and not yet taken by its peer. */
+  readonly maxUnsentBytes: number;
 }
 
 export interface MqttBrokerOptions {
@@ -60,6 +68,7 @@ const failureLimits = { burst: 10, forgiveMs: 6000, delayMs: 3000, maxAddresses:
 export class MqttBroker implements Part {
   private readonly budget: HoldBudget;
   private readonly refusals: Refusals;
+  private readonly admission: ConnectAdmission;
   private readonly publishes: PublishGate;
   private readonly connects: ConnectGate;
   private readonly streams = new Set<ConnectionStream>();
@@ -70,12 +79,15 @@ export class MqttBroker implements Part {
 
   constructor(private readonly options: MqttBrokerOptions) {
     const { limits, registry, logger, clock, intake, auth } = options;
-    this.budget = new HoldBudget({
-      maxDeviceBytes: limits.maxDeviceHeldBytes,
-      maxDeviceMessages: limits.maxDeviceHeldMessages,
-      maxTotalBytes: limits.maxHeldBytes,
-    });
     this.refusals = new Refusals(registry, logger, clock);
+    this.budget = openBudget({ limits: holdLimits(limits), clock, logger, registry });
+    this.admission = new ConnectAdmission({
+      perSecond: limits.connectsPerSecond,
+      maxWaiting: limits.maxWaitingConnects,
+      refusals: this.refusals,
+      clock,
+      registry,
+    });
     this.ackSeconds = ackHistogram(registry);
     const shared = { refusals: this.refusals, clock };
     this.publishes = new PublishGate({
@@ -91,8 +103,6 @@ export class MqttBroker implements Part {
       maxDeviceConnections: limits.maxDeviceConnections,
     });
     observe(registry, 'fieldline_gateway_connections', 'Open MQTT connections', () => this.streams.size);
-    observe(registry, 'fieldline_gateway_held_messages', 'Publishes not yet settled', () => this.budget.messages);
-    observe(registry, 'fieldline_gateway_held_bytes', 'Bytes of publishes not yet settled', () => this.budget.bytes);
   }
 
   /** Throws FatalError `port-in-use` or `bad-config`. */
@@ -196,7 +206,7 @@ export class MqttBroker implements Part {
       // The sweep comes first, and counts it.
       connectTimeout: this.options.limits.connectTimeoutMs + 10 * sweepMs,
       maxClientsIdLength: longestClientId,
-      preConnect: this.connects.preConnect,
+      preConnect: this.admission.before(this.connects.preConnect),
       authenticate: this.connects.authenticate,
       authorizeSubscribe: this.connects.authorizeSubscribe,
       authorizePublish: this.publishes.authorize,
@@ -249,7 +259,7 @@ export class MqttBroker implements Part {
       this.publishes.refresh();
       for (const stream of this.streams) {
         stream.sweep(nowMs);
-        if (!stream.isOpen && nowMs - stream.openedMs > limits.connectTimeoutMs) {
+        if (!stream.isOpen && nowMs - this.admission.sinceMs(stream) > limits.connectTimeoutMs) {
           stream.refuse('connect-timeout', 'no CONNECT in time');
         }
       }
@@ -259,6 +269,15 @@ export class MqttBroker implements Part {
 
 function streamOf(client: Client): ConnectionStream {
   return client.conn as ConnectionStream;
+}
+
+function holdLimits(limits: BrokerLimits): HoldLimits {
+  return {
+    maxDeviceBytes: limits.maxDeviceHeldBytes,
+    maxDeviceMessages: limits.maxDeviceHeldMessages,
+    maxTotalBytes: limits.maxHeldBytes,
+    deviceRates: { messagesPerSecond: limits.deviceMessagesPerSecond, bytesPerSecond: limits.deviceBytesPerSecond },
+  };
 }
 
 function ackHistogram(registry: Registry): Histogram {

@@ -6,6 +6,8 @@ import type { Logger } from '#core/runtime/logger.js';
 export type RefusalReason =
   | 'connection-limit'
   | 'connect-timeout'
+  | 'connect-rate'
+  | 'slow-reader'
   | 'keepalive'
   | 'slow-packet'
   | 'protocol-error'
