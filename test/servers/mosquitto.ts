@@ -13,6 +13,7 @@ export interface Mosquitto {
   /** `mqtt://…`; with TLS in its configuration, only the port of it is right. */
   readonly url: string;
   readonly port: number;
+  readonly pid: number;
   /** Ends the broker and deletes its folder. May be called twice. */
   stop(): Promise<void>;
   /** SIGKILL; sessions that mosquitto had not yet saved are lost, as after a power cut. */
@@ -23,10 +24,11 @@ export interface Mosquitto {
 
 /**
  * Starts mosquitto on loopback and resolves when it answers. `conf` holds further lines of configuration for its one
- * listener, such as `certfile`; `allow_anonymous true` and persistence are on unless it says otherwise.
+ * listener, such as `certfile`; `allow_anonymous true` and persistence are on unless it says otherwise. It logs every
+ * packet unless `quiet`.
  * Throws `MissingServerError`, or an error with the end of its log.
  */
-export async function startMosquitto(conf = ''): Promise<Mosquitto> {
+export async function startMosquitto(conf = '', { quiet = false } = {}): Promise<Mosquitto> {
   const installed = await ensureServer('mosquitto');
   const folder = openServerFolder('mosquitto');
   const port = await freePort();
@@ -36,7 +38,7 @@ export async function startMosquitto(conf = ''): Promise<Mosquitto> {
     spawnServer({
       name: 'mosquitto',
       command: installed.path,
-      args: ['-c', confFile, '-v'],
+      args: ['-c', confFile, ...(quiet ? [] : ['-v'])],
       env: installed.env,
       folder: folder.path,
       readyWithinMs: 20_000,
@@ -49,6 +51,9 @@ export async function startMosquitto(conf = ''): Promise<Mosquitto> {
   return {
     url: `mqtt://127.0.0.1:${port}`,
     port,
+    get pid() {
+      return server.pid;
+    },
     stop: async () => {
       await server.terminate();
       folder.remove();
