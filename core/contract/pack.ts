@@ -7,8 +7,22 @@ import { bucketStart, secondsToUs, usToSeconds } from './time.js';
 import { deflatePayload, payloadText } from './transfer-coding.js';
 import { bootIdSchema, checkUptimeStamp, resolveStamp } from './uptime-stamps.js';
 
-/** The pack format that we write. */
-export const packFormat = 1;
+/** What a format says otherwise than the others. */
+interface PackFormat {
+  /** The label of the boot that all stamps count from. */
+  readonly boot: 'bboot' | 'bboot_';
+}
+
+/**
+ * The formats that are read: the current one and the previous one; see docs/decisions/015-format-versions.md. A pack is
+ * written in the oldest that can say it, so that its number keeps its bytes when the device gets a newer program.
+ */
+const formats: Readonly<Record<number, PackFormat>> = {
+  1: { boot: 'bboot' },
+  // Who does not know what it means must not take the stamps for times: RFC 8428, section 4.4.
+  2: { boot: 'bboot_' },
+};
+const newestFormat = 2;
 
 /** The unit of transfer: numbered without gaps within its epoch, immutable. */
 export interface Pack extends DeviceId {
@@ -41,8 +55,8 @@ export function encodePackJson(pack: Pack, units: ReadonlyMap<string, string>): 
   const head: SenmlRecord = { bn: `${pack.site}/${pack.device}/` };
   if (baseTimeUs !== undefined) head.bt = usToSeconds(baseTimeUs);
   if (baseUnit !== undefined) head.bu = baseUnit;
-  Object.assign(head, { bepoch: pack.epoch, bseq: pack.seq, bcat: pack.catalogue, bfmt: packFormat });
-  if (pack.boot !== undefined) head.bboot = pack.boot;
+  Object.assign(head, { bepoch: pack.epoch, bseq: pack.seq, bcat: pack.catalogue, bfmt: 1 });
+  if (pack.boot !== undefined) Object.assign(head, { bfmt: 2, bboot_: pack.boot });
   if (pack.replaces) head.breplaces = pack.replaces.map(([from, to]) => [from, to]);
   if (pack.dropped) Object.assign(head, { bdrop: pack.dropped.reason, bcount: pack.dropped.count });
   const records = pack.points.map((point) => pointRecord(point, baseTimeUs!, baseUnit, units.get(point.sensor)));
@@ -101,7 +115,7 @@ function pointRecord(
  * Throws {@link ContractError}; its code is the dead letter's reason.
  */
 export function decodePack(payload: Uint8Array, expected?: DeviceId): DecodedPack {
-  const records = parseSenml(payloadText(payload));
+  const records = parsePack(payloadText(payload));
   const head = packHead(records[0]!);
   if (expected && (expected.site !== head.site || expected.device !== head.device)) {
     throw new ContractError(
@@ -115,6 +129,28 @@ export function decodePack(payload: Uint8Array, expected?: DeviceId): DecodedPac
   for (const resolved of resolveSenml(records, 0)) points.push(toPoint(resolved, sensors, units));
   if (head.boot !== undefined) for (const point of points) checkUnsynced(point);
   return { ...head, points, units };
+}
+
+function parsePack(json: string): SenmlRecord[] {
+  try {
+    return parseSenml(json);
+  } catch (error) {
+    // Whatever a later format has that this one must refuse: it can be read after an upgrade, and its letter says so.
+    throw laterFormat(json) ?? error;
+  }
+}
+
+function laterFormat(json: string): ContractError | undefined {
+  try {
+    const { bfmt } = (JSON.parse(json) as [SenmlRecord])[0];
+    return Number.isInteger(bfmt) && bfmt! > newestFormat ? noSuchFormat(bfmt) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function noSuchFormat(bfmt: number | undefined): ContractError {
+  return new ContractError('version', `pack format ${bfmt ?? 'missing'}; this program reads 1 to ${newestFormat}`);
 }
 
 /** The same pack with its true times, now that the clock of its boot is known; a pack without a boot as it is. */
@@ -135,20 +171,29 @@ function packHead(first: SenmlRecord): Omit<Pack, 'points'> {
   if (!isName(site) || !isName(device) || rest !== '') {
     throw new ContractError('schema', 'bn is not <site>/<device>/');
   }
-  if (first.bfmt !== packFormat) throw new ContractError('version', `pack format ${first.bfmt ?? 'missing'}`);
+  const format = formats[first.bfmt ?? 0];
+  if (!format) throw noSuchFormat(first.bfmt);
   if (!epochSchema.safeParse(first.bepoch).success) throw new ContractError('schema', 'bepoch is not 32 hex digits');
   if (!catalogueHashSchema.safeParse(first.bcat).success)
     throw new ContractError('schema', 'bcat is not 32 hex digits');
   if (first.bseq === undefined) throw new ContractError('schema', 'bseq is missing');
-  if (first.bboot !== undefined && !bootIdSchema.safeParse(first.bboot).success)
-    throw new ContractError('schema', 'bboot is not 32 hex digits');
+  const boot = bootOf(first, format);
   const head = { site, device, epoch: first.bepoch!, seq: first.bseq, catalogue: first.bcat! };
   return {
     ...head,
-    ...(first.bboot !== undefined && { boot: first.bboot }),
+    ...(boot !== undefined && { boot }),
     ...(first.breplaces && { replaces: checkRanges(first.breplaces, first.bseq) }),
     ...(first.bdrop !== undefined && { dropped: { reason: first.bdrop, count: first.bcount ?? 0 } }),
   };
+}
+
+function bootOf(first: SenmlRecord, format: PackFormat): string | undefined {
+  const other = format.boot === 'bboot' ? 'bboot_' : 'bboot';
+  if (first[other] !== undefined) throw new ContractError('schema', `pack format ${first.bfmt} has no ${other}`);
+  const boot = first[format.boot];
+  if (boot !== undefined && !bootIdSchema.safeParse(boot).success)
+    throw new ContractError('schema', `${format.boot} is not 32 hex digits`);
+  return boot;
 }
 
 function checkRanges(ranges: SequenceRange[], seq: number): SequenceRange[] {

@@ -35,6 +35,7 @@ export const senmlRecordSchema = z.object({
     .max(1000)
     .optional(),
   bboot: z.string().max(64).optional(),
+  bboot_: z.string().max(64).optional(),
   bdrop: z.string().max(64).optional(),
   bcount: z.int().nonnegative().optional(),
   min: finite.optional(),
@@ -74,7 +75,7 @@ export function parseSenml(json: string): SenmlRecord[] {
   }
   if (!isSenml(parsed)) throw schemaError(parsed);
   // Section 4.4: a label that ends in "_" must be understood. One scan of the text spares a look at every label.
-  if (json.includes('_"')) refuseUnknownLabels(parsed);
+  if (json.includes('_"') || json.includes('\\u005')) refuseUnknownLabels(parsed);
   return parsed;
 }
 

@@ -23,7 +23,7 @@ describe('a bad payload is set aside with its reason and its bytes, and acknowle
     ['no pack', 'data', text([]), 'schema'],
     ['a number that is infinite', 'data', Buffer.from('[{"n":"a","v":1e999}]'), 'schema'],
     ['the pack of another device', 'data', packOf(oven, 0), 'wrong-identity'],
-    ['a pack of a later format', 'data', text([{ ...head, bfmt: 2 }]), 'version'],
+    ['a pack of a later format', 'data', text([{ ...head, bfmt: 3, new_: 1 }]), 'version'],
     ['a time that no clock shows', 'data', text([{ ...head, bt: 1e300 }]), 'schema'],
     ['a sum that is infinite', 'data', text([{ ...head, bv: 1e308, v: 1e308 }]), 'schema'],
     ['a window without width', 'data', text([{ ...head, ...window, span: 1e-9 }]), 'schema'],

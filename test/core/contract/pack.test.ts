@@ -4,6 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { catalogueUnits } from '../../../core/contract/catalogue.js';
 import { decodePack, encodePack, encodePackJson, type Pack } from '../../../core/contract/pack.js';
+import { senmlRecordSchema } from '../../../core/contract/senml.js';
+import { uptimeStamp } from '../../../core/contract/uptime-stamps.js';
 import { readSenml } from '../../support/generic-senml.js';
 import { arbitraryPoint, describeSensor, rawPoint, testCatalogue, testPack } from '../../support/packs.js';
 
@@ -90,6 +92,57 @@ describe('the pack codec', () => {
   });
 });
 
+describe('the formats', () => {
+  const read = (name: string) => readFileSync(new URL(`../../fixtures/contract/${name}.json`, import.meta.url));
+  const unsynced: Pack = {
+    ...testPack(catalogue, 7, [
+      rawPoint('temp-inlet', uptimeStamp(5_250_000), 21.5),
+      rawPoint('door', uptimeStamp(6e6), true),
+    ]),
+    boot: '00112233445566778899aabbccddeeff',
+  };
+
+  it('are written as their golden bytes: the oldest that can say it', () => {
+    expect(encodePackJson(golden, units)).toContain('"bfmt":1');
+    expect(encodePackJson(unsynced, units)).toBe(read('pack-2-golden').toString().trim());
+  });
+
+  it('are all read, also what early programs wrote of a boot in format 1', () => {
+    const early = read('pack-2-golden').toString().replace('"bfmt":2,"bboot_"', '"bfmt":1,"bboot"');
+    for (const bytes of [read('pack-2-golden'), Buffer.from(early)]) {
+      const { units: _, ...pack } = decodePack(bytes);
+      expect(pack).toEqual(unsynced);
+    }
+    const asTwo = Buffer.from(readFileSync(fixture, 'utf8').replace('"bfmt":1', '"bfmt":2'));
+    expect(decodePack(asTwo)).toEqual(decodePack(readFileSync(fixture)));
+  });
+
+  it('a reader that knows no boots refuses what has one', () => {
+    const [first] = JSON.parse(read('pack-2-golden').toString()) as [object];
+    expect(Object.keys(first).filter((label) => label.endsWith('_'))).toEqual(['bboot_']);
+  });
+
+  it('unknown labels are passed over wherever they stand, unless they end in _', () => {
+    const known = new Set(Object.keys(senmlRecordSchema.shape));
+    const label = fc.string({ minLength: 1, maxLength: 12 }).filter((name) => !known.has(name) && name !== '__proto__');
+    const property = fc.property(fc.nat(5), label, fc.jsonValue(), (at, name, value) => {
+      const records = JSON.parse(encodePackJson(golden, units)) as object[];
+      records[at] = { ...records[at], [name]: value };
+      const bytes = Buffer.from(JSON.stringify(records));
+      const refused = expect.objectContaining({ code: 'unknown-label' }) as Error;
+      if (name.endsWith('_')) expect(() => decodePack(bytes)).toThrow(refused);
+      else expect(decodePack(bytes).points).toEqual(golden.points);
+    });
+    fc.assert(property, {
+      numRuns: 200,
+      examples: [
+        [2, 'new_', 1],
+        [0, 'new', { a_: 1 }],
+      ],
+    });
+  });
+});
+
 describe('a bad pack is refused with its reason', () => {
   const record = {
     bn: 'plant1/press-07/',
@@ -114,7 +167,18 @@ describe('a bad pack is refused with its reason', () => {
     ['no sequence', json({ ...record, bseq: undefined }), 'schema'],
     ['a fractional sequence', json({ ...record, bseq: 1.5 }), 'schema'],
     ['no catalogue', json({ ...record, bcat: undefined }), 'schema'],
-    ['a later format', json({ ...record, bfmt: 2 }), 'version'],
+    ['a later format', json({ ...record, bfmt: 3 }), 'version'],
+    ['a later format with a label that must be understood', json({ ...record, bfmt: 3, new_: 1 }), 'version'],
+    ['a later format with another shape', json({ ...record, bfmt: 3, v: [1] }), 'version'],
+    ['no format', json({ ...record, bfmt: undefined }), 'version'],
+    ['an unknown label that must be understood', json({ ...record, new_: 1 }), 'unknown-label'],
+    [
+      'the same, escaped',
+      Buffer.from(JSON.stringify([{ ...record, new_: 1 }]).replace('new_', 'new\\u005f')),
+      'unknown-label',
+    ],
+    ['the boot of format 2 in format 1', json({ ...record, bboot_: 'a'.repeat(32) }), 'schema'],
+    ['the boot of format 1 in format 2', json({ ...record, bfmt: 2, bboot: 'a'.repeat(32) }), 'schema'],
     ['a relative time', json({ ...record, bt: 5 }), 'relative-time'],
     ['another device inside', json(record, { bn: 'plant1/other/', n: 'x', v: 1 }), 'wrong-identity'],
     ['a base name without a device', json({ ...record, bn: 'plant1/' }), 'schema'],
