@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defaultSyncMarkers } from '#core/runtime/sync-markers.js';
 import { maxPayloadBytes } from '#core/contract/transfer-coding.js';
+import { commandsSchema } from './devices-config.js';
 
 const kib = 1024;
 const mib = 1024 * kib;
@@ -113,5 +114,6 @@ export const gatewayConfigSchema = z.strictObject({
     .prefault({})
     .describe('What the gateway holds at most; beyond it devices wait, nothing is dropped'),
   time: timeSchema.prefault({}).describe('Telling devices the time'),
+  commands: commandsSchema.prefault({}).describe('Telling devices what to do'),
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;

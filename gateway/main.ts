@@ -15,9 +15,8 @@ import { systemMachine, WallTrust } from '#core/runtime/wall-trust.js';
 import { Audit } from './audit/audit.js';
 import { MqttBroker } from './broker/mqtt-broker.js';
 import type { GatewayConfig } from './config.js';
-import { ConfigDoor } from './desired/config-door.js';
-import { DesiredConfigs } from './desired/desired-configs.js';
 import { DeviceEvents } from './desired/device-events.js';
+import { createDevices } from './devices.js';
 import { EpochGuard } from './epochs/epoch-guard.js';
 import { Intake } from './intake/intake.js';
 import { Relay } from './relay/relay.js';
@@ -56,12 +55,14 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const relay = new Relay({ log, clock, random, logger, registry });
   const publishCommand: Gateway['publishCommand'] = (...command) => broker.publishCommand(...command);
   const answers = new TimeAnswers({ clock, logger, publishCommand, trusts: trustOf(config.time) });
-  const configs = new DesiredConfigs({ logger, publish: (...config) => broker.publishConfig(...config) });
+  const publishConfig: typeof broker.publishConfig = (...config) => broker.publishConfig(...config);
+  const seams = { log, clock, logger, random, secret, audit };
+  const devices = createDevices({ ...seams, commands: config.commands, publishCommand, publishConfig });
   const guard = new EpochGuard({ clock, logger, random, publishCommand });
-  const events = new DeviceEvents({ log, clock, logger, listeners: [(e) => configs.learn(e), (e) => guard.learn(e)] });
+  const events = new DeviceEvents({ log, clock, logger, listeners: [(e) => devices.learn(e), (e) => guard.learn(e)] });
   const next: typeof relay.submit = (message, decoded) => {
     answers.take(message, decoded);
-    if (guard.passes(message, decoded)) relay.submit(message, decoded);
+    if (guard.passes(message, decoded)) relay.submit(message, devices.screen(message, decoded));
   };
   const intake = new Intake({ clock, logger, maxPayloadBytes: config.limits.maxPayloadBytes, next });
   const broker = new MqttBroker({
@@ -69,18 +70,19 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     auth: { mode: config.mqtt.auth, secret },
     limits: config.limits,
     intake,
+    onReading: (device) => devices.reads(device),
     clock,
     logger,
     registry,
   });
-  const parts = [audit, events, relay, guard, broker, configs];
+  const parts = [audit, events, relay, guard, broker, ...devices.parts];
   return {
     start: () => startAll(parts),
     stop: (deadlineMs) => stopAll(parts, deadlineMs),
     address: () => broker.address(),
     status: () => ({ ...broker.status(), ...relay.status(), logHealthy: log.healthy() }),
     publishCommand,
-    door: new ConfigDoor({ log, configs, secret }),
+    door: devices.door,
   };
 }
 

@@ -101,6 +101,8 @@ export class DesiredConfig implements Part {
 
   /** A message of the config topic. Resolves when it is in force or refused. */
   receive(payload: Uint8Array): Promise<void> {
+    // The desire was taken back; what is in force stays.
+    if (payload.byteLength === 0) return Promise.resolve();
     return this.#inTurn(async () => {
       try {
         await this.#take(payload);

@@ -15,6 +15,7 @@ import { openBudget } from '../limits/open-budget.js';
 import { ConnectGate } from './connect-gate.js';
 import { ConnectionStream } from './connection-stream.js';
 import type { AuthMode } from './device-tokens.js';
+import { deviceOf } from './principal.js';
 import { FailureLimiter } from './failure-limiter.js';
 import type { HoldBudget, HoldLimits } from './hold-budget.js';
 import { addressOf, isLoopback, listen, type TlsFiles } from './listener.js';
@@ -48,6 +49,8 @@ export interface MqttBrokerOptions {
   readonly auth: { readonly mode: AuthMode; readonly secret: Uint8Array };
   readonly limits: BrokerLimits;
   readonly intake: MessageSink;
+  /** A device has begun to read its commands. */
+  readonly onReading?: (device: DeviceId) => void;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly registry: Registry;
@@ -57,6 +60,8 @@ export interface MqttBrokerOptions {
 const publishHeadBytes = 1024;
 const maxControlBytes = 64 * 1024;
 const sweepMs = 500;
+/** What aedes calls the quality of service of a subscription that was refused. */
+const refusedQos = 128;
 /** aedes holds clients of MQTT 3.1 to 23 characters; ours have the user name in front. */
 const longestClientId = 1024;
 const failureLimits = { burst: 10, forgiveMs: 6000, delayMs: 3000, maxAddresses: 10_000 };
@@ -212,6 +217,7 @@ export class MqttBroker implements Part {
       authorizePublish: this.publishes.authorize,
     });
     aedes.on('clientReady', (client) => streamOf(client).open());
+    aedes.on('subscribe', (subscriptions, client) => this.noteReading(subscriptions, client));
     aedes.on('keepaliveTimeout', (client) => streamOf(client).refuse('keepalive', 'nothing came for 1.5 × keepalive'));
     aedes.on('clientError', (client, error) => this.noteError(client, error));
     aedes.on('connectionError', (client, error) => this.noteError(client, error));
@@ -240,6 +246,14 @@ export class MqttBroker implements Part {
     this.streams.add(stream);
     stream.once('close', () => this.streams.delete(stream));
     stream.client = this.aedes.handle(stream);
+  }
+
+  private noteReading(subscriptions: readonly { topic: string; qos: number }[], client: Client): void {
+    const device = deviceOf(streamOf(client).account!.principal);
+    const own = device && mqttTopic(device, 'command');
+    if (own && subscriptions.some(({ topic, qos }) => qos !== refusedQos && topic.startsWith(own))) {
+      this.options.onReading?.(device);
+    }
   }
 
   /** What aedes closed a connection for; a lost network is no refusal. */

@@ -26,6 +26,8 @@ export interface DesiredConfigsOptions {
  */
 export class DesiredConfigs implements Part {
   private readonly desired = new Map<string, Desired>();
+  /** Of which the desire was taken back: a broker elsewhere may still hold it. */
+  private readonly removed = new Map<string, DeviceId>();
   private readonly reports = new Map<string, ConfigReport>();
   private open = false;
 
@@ -50,6 +52,7 @@ export class DesiredConfigs implements Part {
   async start(): Promise<void> {
     this.open = true;
     for (const { device, payload } of this.desired.values()) await this.publish(device, payload);
+    for (const device of this.removed.values()) await this.publish(device, new Uint8Array());
   }
 
   stop(): Promise<void> {
@@ -58,10 +61,14 @@ export class DesiredConfigs implements Part {
   }
 
   private learnDesired(device: DeviceId, payload: Uint8Array): void {
-    if (payload.byteLength === 0) this.desired.delete(deviceKey(device));
-    else {
+    const key = deviceKey(device);
+    if (payload.byteLength === 0) {
+      this.desired.delete(key);
+      this.removed.set(key, device);
+    } else {
       const { document, hash } = readSignedConfig(payload, device);
-      this.desired.set(deviceKey(device), { device, payload, version: document.version, hash });
+      this.desired.set(key, { device, payload, version: document.version, hash });
+      this.removed.delete(key);
     }
     if (this.open) void this.publish(device, payload);
   }

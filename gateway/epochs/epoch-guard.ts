@@ -27,6 +27,7 @@ const lastNumberSchema = heartbeatSchema.pick({ epoch: true, lastSeq: true });
 const obeyMs = 2000;
 /** A device that says the same again is told again after this. */
 const againMs = 5000;
+const idPrefix = 'epoch-';
 
 /**
  * Finds cards that were cloned or restored. A device whose last number is below one that was in use in its epoch is told
@@ -113,6 +114,11 @@ export class EpochGuard implements Part {
 
   private newId(): string {
     const digits = Array.from({ length: 16 }, () => Math.floor(this.options.random() * 16).toString(16));
-    return `epoch-${digits.join('')}`;
+    return `${idPrefix}${digits.join('')}`;
   }
+}
+
+/** Whether a command with this id is one of the guard's own. */
+export function isEpochCommand(id: string): boolean {
+  return id.startsWith(idPrefix);
 }

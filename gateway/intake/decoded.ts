@@ -33,6 +33,8 @@ export type MessageKind =
   | 'clock-query'
   | 'config-report'
   | 'result'
+  | 'result-unasked'
+  | 'result-repeated'
   | 'dead-letter';
 
 /**

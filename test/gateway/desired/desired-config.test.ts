@@ -85,6 +85,35 @@ describe('a desired config', () => {
     expect(again).toEqual([text(signed(2)), text(signed(3))]);
   });
 
+  it('can be taken back at any gateway, and then no device that comes is told it', async () => {
+    const first = await startGateway();
+    const second = await startGateway({ log: first.memory });
+    const [askFirst, askSecond] = [await doorOf(first.gateway), await doorOf(second.gateway)];
+    await askFirst('PUT', signed(1));
+    await waitFor('it is known', 20_000, async () => (await askSecond('GET')).answer['desired'] !== null);
+    const got = await reader(first.port);
+    await waitFor('the config', 20_000, () => got.length === 1);
+    expect((await askSecond('DELETE')).status).toBe(200);
+    await waitFor('what a device may read, and ignores', 20_000, () => got.length === 2);
+    expect(got[1]).toBe('');
+    await askSecond('PUT', signed(2, oven), { device: oven });
+    const [late, other] = [await reader(first.port), await reader(first.port, oven)];
+    await waitFor('the config of the other', 20_000, () => other.length === 1);
+    expect(late).toEqual([]);
+    const { answer } = await askFirst('GET');
+    expect(answer).toEqual({ desired: null, reported: null });
+    // After a restart, too.
+    await first.gateway.stop(100);
+    await first.gateway.start();
+    const again = await reader(first.gateway.address().port, oven);
+    await waitFor('the config of the other', 20_000, () => again.length === 1);
+    expect((await askFirst('GET')).answer['desired']).toBeNull();
+    const acts = first.memory
+      .records('gateway-audit')
+      .map(({ value }) => JSON.parse(text(value)) as { detail: string });
+    expect(acts.map(({ detail }) => detail)).toEqual(['version 1', 'version 1 taken back', 'version 2']);
+  });
+
   it('is told with what the device reported of it', async () => {
     const { gateway, port } = await startGateway();
     const ask = await doorOf(gateway);
@@ -127,7 +156,7 @@ describe('the door for operators', () => {
     expect((await ask('PUT', signed(6, oven))).status).toBe(400);
     expect((await ask('PUT', Buffer.from('{}'))).status).toBe(400);
     expect((await ask('PUT', Buffer.alloc(maxConfigBytes + 1))).status).toBe(413);
-    expect((await ask('DELETE')).status).toBe(405);
+    expect((await ask('POST')).status).toBe(405);
     expect(memory.records('device-events')).toHaveLength(1);
     expect((await ask('PUT', signed(4), { query: '?force' })).status).toBe(200);
   });

@@ -1,0 +1,61 @@
+import type { DeviceId } from '#core/contract/names.js';
+import type { EventLog } from '#core/log/log.js';
+import type { Clock } from '#core/runtime/clock.js';
+import type { HttpDoor } from '#core/runtime/http-door.js';
+import { joinDoors } from '#core/runtime/http-doors.js';
+import type { Part } from '#core/runtime/lifecycle.js';
+import type { Logger } from '#core/runtime/logger.js';
+import type { AuditSink } from './audit/audit.js';
+import { CommandDoor } from './commands/command-door.js';
+import { Commands } from './commands/commands.js';
+import { ConfigDoor } from './desired/config-door.js';
+import { DesiredConfigs } from './desired/desired-configs.js';
+import type { DeviceEventRecord } from './desired/device-events.js';
+import type { CommandsConfig } from './devices-config.js';
+import type { Decoded } from './intake/decoded.js';
+import type { DeviceMessage } from './intake/message.js';
+
+export interface DevicesOptions {
+  readonly commands: CommandsConfig;
+  readonly log: EventLog;
+  readonly audit: AuditSink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+  /** The secret of the operator's token. */
+  readonly secret: Uint8Array;
+  readonly publishCommand: (device: DeviceId, id: string, payload: Uint8Array) => Promise<void>;
+  readonly publishConfig: (device: DeviceId, payload: Uint8Array) => Promise<void>;
+}
+
+/** What operators say to devices: commands and desired configs. */
+export interface Devices {
+  /** Takes a record of `device-events`. */
+  learn(event: DeviceEventRecord): void;
+  /** What becomes of a decoded message of a device. */
+  screen(message: DeviceMessage, decoded: Decoded): Decoded;
+  /** A device has subscribed to its commands. */
+  reads(device: DeviceId): void;
+  readonly door: HttpDoor;
+  /** To be started after the broker. */
+  readonly parts: readonly Part[];
+}
+
+export function createDevices(options: DevicesOptions): Devices {
+  const { publishCommand, publishConfig, logger } = options;
+  const commands = new Commands({ ...options, publish: publishCommand, keepMs: options.commands.keepMs });
+  const configs = new DesiredConfigs({ logger, publish: publishConfig });
+  return {
+    learn: (event) => {
+      commands.learn(event);
+      configs.learn(event);
+    },
+    screen: (message, decoded) => {
+      if (decoded.kind === 'birth') commands.came(message.topic);
+      return commands.screen(message, decoded);
+    },
+    reads: (device) => commands.reads(device),
+    door: joinDoors(new CommandDoor({ ...options, commands }), new ConfigDoor({ ...options, configs })),
+    parts: [commands, configs],
+  };
+}
