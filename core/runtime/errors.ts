@@ -4,6 +4,7 @@
  */
 export type ErrorCode =
   | 'unavailable'
+  | 'busy'
   | 'timeout'
   | 'disk-full'
   | 'over-budget'

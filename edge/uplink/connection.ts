@@ -46,6 +46,8 @@ export class Connection {
   readonly closed: Promise<string>;
   #isClosed = false;
   #reason: string | undefined;
+  /** The return code of a CONNACK that refused the connection. */
+  #returnCode: number | undefined;
   readonly #waiting = new Set<Waiting>();
   #receivedMs: number;
   #sentMs: number;
@@ -55,7 +57,11 @@ export class Connection {
     nowMs: () => number,
   ) {
     this.#receivedMs = this.#sentMs = nowMs();
-    client.on('error', (error) => (this.#reason ??= error.message));
+    client.on('error', (error) => {
+      this.#reason ??= error.message;
+      // Those of the system are texts.
+      if ('code' in error && typeof error.code === 'number') this.#returnCode = error.code;
+    });
     client.on('packetreceive', () => (this.#receivedMs = nowMs()));
     client.on('packetsend', () => (this.#sentMs = nowMs()));
     this.closed = new Promise((resolve) => {
@@ -70,7 +76,10 @@ export class Connection {
     });
   }
 
-  /** Throws RetryableError `unavailable`, or `unauthorised` when the gateway refuses this device, or this device it. */
+  /**
+   * Throws RetryableError `unavailable`; `unauthorised` when the gateway refuses this device, or this device it; `busy`
+   * when the gateway has no room for it now.
+   */
   static async open(options: ConnectionOptions): Promise<Connection> {
     const { url, ca, time, connectTimeoutMs: timeoutMs, signal } = options;
     const isVerifiedHere = time !== undefined && ca !== undefined && url.startsWith('mqtts:');
@@ -90,7 +99,9 @@ export class Connection {
         options.signal.removeEventListener('abort', giveUp);
         resolve(connection);
       });
-      void connection.closed.then((reason) => reject(new RetryableError(codeOf(reason), `${url}: ${reason}`)));
+      void connection.closed.then((reason) =>
+        reject(new RetryableError(codeOf(connection.#returnCode), `${url}: ${reason}`)),
+      );
     });
   }
 
@@ -176,7 +187,9 @@ function clientOptions(options: ConnectionOptions): IClientOptions {
   };
 }
 
-/** CONNACK return codes 4 and 5, in the words of mqtt.js. */
-function codeOf(reason: string): 'unauthorised' | 'unavailable' {
-  return /Not authorized|Bad username or password/i.test(reason) ? 'unauthorised' : 'unavailable';
+/** Return codes of a CONNACK. [MQTT-3.2.2.3] */
+const codes: Readonly<Record<number, 'busy' | 'unauthorised'>> = { 3: 'busy', 4: 'unauthorised', 5: 'unauthorised' };
+
+function codeOf(returnCode: number | undefined): 'unavailable' | 'busy' | 'unauthorised' {
+  return (returnCode !== undefined && codes[returnCode]) || 'unavailable';
 }

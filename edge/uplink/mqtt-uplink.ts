@@ -3,11 +3,10 @@ import type { DeviceState } from '#core/contract/device-events.js';
 import { mqttTopic, parseMqttTopic } from '#core/contract/mqtt-topics.js';
 import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
-import { messageOf } from '#core/runtime/errors.js';
+import { messageOf, RetryableError } from '#core/runtime/errors.js';
 import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { observe } from '#core/runtime/metrics.js';
-import { retryDelays } from '#core/runtime/retry.js';
 import type { DeviceCatalogue } from '../device-catalogue.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { CommandJournal } from './command-journal.js';
@@ -16,6 +15,7 @@ import { Connection } from './connection.js';
 import { ClockExchange, type ClockExchangeOptions } from './clock-exchange.js';
 import { encodeMessage, Link, type RemoteConfig } from './link.js';
 import { reachHost } from './liveness.js';
+import { ReconnectDelays, type ReconnectSchedule } from './reconnect-delays.js';
 import type { TimeKnowledge } from './verify-chain.js';
 
 /** What may be another while the uplink runs. */
@@ -57,7 +57,7 @@ export interface MqttUplinkOptions extends UplinkRates {
   /** How long the gateway may say nothing while PUBACKs are due, as long as it can be reached. */
   readonly maxSilenceMs?: number;
   readonly connectTimeoutMs?: number;
-  readonly reconnect?: { readonly firstMs: number; readonly maxMs: number };
+  readonly reconnect?: ReconnectSchedule;
 }
 
 export interface UplinkStatus {
@@ -160,17 +160,22 @@ export class MqttUplink implements Part {
 
   async #run(stopping: AbortSignal): Promise<void> {
     const { clock, random, logger, reconnect } = this.#options;
-    const freshDelays = () => retryDelays({ ...reconnect, jitter: 0.5 }, random);
-    let delays = freshDelays();
+    const delays = new ReconnectDelays(reconnect, random);
     while (!stopping.aborted) {
-      const startMs = clock.monotonicMs();
-      const reason = await this.#connectOnce(stopping).catch(messageOf);
+      const [startMs, connections] = [clock.monotonicMs(), this.#connections];
+      let isBusy = false;
+      const reason = await this.#connectOnce(stopping).catch((error: unknown) => {
+        isBusy = error instanceof RetryableError && error.code === 'busy';
+        return messageOf(error);
+      });
       if (stopping.aborted) return;
       // The same trouble again and again is one log line.
       if (reason !== this.#lastError) logger.warn({ reason }, 'uplink: not connected to the gateway; trying again');
       this.#lastError = reason;
-      if (clock.monotonicMs() - startMs > goodAfterMs) delays = freshDelays();
-      await clock.sleep(delays.next().value, stopping);
+      // A try that took long to fail was no connection.
+      const wasGood = this.#connections > connections && clock.monotonicMs() - startMs > goodAfterMs;
+      if (wasGood) delays.reset();
+      await clock.sleep(delays.next(isBusy), stopping);
     }
   }
 
