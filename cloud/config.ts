@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { logConfigSchema } from '#core/log/log-config.js';
 import { durationBetween } from '#core/runtime/durations.js';
+import { unknownSensorModes } from './ingest/unknown-sensors.js';
 import { storeConfigSchema } from './store/store-config.js';
 
 const mib = 1024 * 1024;
@@ -20,6 +21,12 @@ export const ingestConfigSchema = z.strictObject({
     .min(64 * 1024)
     .default(4 * mib)
     .describe('The same for one device; beyond it its packs become dead letters'),
+  unknownSensors: z
+    .enum(unknownSensorModes)
+    .default('quarantine')
+    .describe(
+      'Readings of a sensor that its catalogue lacks. quarantine: set aside as dead letters; accept: stored as the quantity unknown; reject: dropped and counted',
+    ),
 });
 export type IngestConfig = z.infer<typeof ingestConfigSchema>;
 

@@ -8,14 +8,16 @@ import { deadLetter, type Origin } from './dead-letters.js';
 import { Tally, type IngestMetrics } from './ingest-metrics.js';
 import type { LatencyWindow } from './latency.js';
 import type { ParkedRecord, Parking } from './parking.js';
-import { sortAlerts, sortReadings, type Sorted } from './sort-record.js';
+import { sortAlerts, sortReadings, type Refusal, type Sorted } from './sort-record.js';
 import type { StoreWriter, WriteItem } from './store-writer.js';
+import type { UnknownSensors } from './unknown-sensors.js';
 
 export interface CarrierOptions {
   readonly log: EventLog;
   readonly parking: Parking;
   readonly book: CatalogueBook;
   readonly clocks: ClockBook;
+  readonly unknownSensors: UnknownSensors;
   readonly writer: StoreWriter;
   readonly metrics: IngestMetrics;
   readonly latency: LatencyWindow;
@@ -44,8 +46,7 @@ export class Carrier {
         const origin = { topic: batch.topic, partition: batch.partition, record };
         const sorted = this.sort(origin);
         tally.enter(sorted.readings);
-        const item = await this.place(origin, sorted, tally);
-        if (item) items.push(item);
+        items.push(...(await this.place(origin, sorted, tally)));
         readings += sorted.readings;
         if (readings < sliceReadings) continue;
         await writes.add(items);
@@ -90,8 +91,7 @@ export class Carrier {
     try {
       const items: WriteItem[] = [];
       for (const parked of page) {
-        const item = await this.place(parked, this.sort(parked), tally);
-        if (item) items.push(item);
+        items.push(...(await this.place(parked, this.sort(parked), tally)));
       }
       await writer.write(items);
       await persist(() => parking.remove(wait, page));
@@ -102,26 +102,28 @@ export class Carrier {
   }
 
   private sort({ topic, record }: Origin): Sorted {
-    const { book, clocks } = this.options;
-    return topic === logTopics.alerts.name ? sortAlerts(record, clocks) : sortReadings(record, book, clocks);
+    const { book, clocks, unknownSensors } = this.options;
+    return topic === logTopics.alerts.name
+      ? sortAlerts(record, clocks)
+      : sortReadings(record, book, clocks, unknownSensors);
   }
 
   /** Parks or sets aside what cannot be stored; returns what can. */
-  private async place(origin: Origin, sorted: Sorted, tally: Tally): Promise<WriteItem | undefined> {
+  private async place(origin: Origin, sorted: Sorted, tally: Tally): Promise<WriteItem[]> {
     switch (sorted.fate) {
       case 'set-aside':
         await this.setAside(origin, sorted.reason, sorted.detail, sorted.readings, tally);
-        return undefined;
+        return [];
       case 'park':
         await this.park(origin, sorted, tally);
-        return undefined;
+        return [];
       case 'alerts':
-        return this.alertItem(origin, sorted);
+        return [this.alertItem(origin, sorted)];
       case 'store':
-        for (const { reason, detail, readings } of sorted.refusals) {
-          await this.setAside(origin, reason, detail, readings, tally);
-        }
-        return this.packItem(origin, sorted, tally);
+        for (const refusal of sorted.refusals) await this.refuse(origin, refusal, tally);
+        return [sorted.pack, ...(sorted.unknown ? [sorted.unknown] : [])].map((pack) =>
+          this.packItem(origin, { ...sorted, pack }, tally),
+        );
     }
   }
 
@@ -144,6 +146,12 @@ export class Carrier {
     if (outcome === 'known') metrics.parkedTwice(readings);
     // What it waits for may have come while the record was on its way to the disk.
     if (waitOf({ sorted: this.sort(origin) }) !== wait) requestRelease(wait);
+  }
+
+  private async refuse(origin: Origin, { reason, detail, readings, dropped }: Refusal, tally: Tally): Promise<void> {
+    if (!dropped) return this.setAside(origin, reason, detail, readings, tally);
+    this.options.metrics.meter.drop(`${reason}-rejected`, readings);
+    tally.settle(readings);
   }
 
   private async setAside(

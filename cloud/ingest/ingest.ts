@@ -20,6 +20,7 @@ import { Releases } from './releases.js';
 import { catalogueWait, clockWait, isClockWait } from './sort-record.js';
 import { SteadyTail } from '#core/log/steady-tail.js';
 import { StoreWriter } from './store-writer.js';
+import { UnknownSensors, type UnknownSensorMode } from './unknown-sensors.js';
 
 /** The consumer group whose offsets say what is stored. */
 export const ingestGroup = 'ingest';
@@ -40,6 +41,8 @@ export interface IngestOptions {
   /** Readings of one write to the store. */
   readonly maxWriteReadings?: number;
   readonly retry?: RetrySchedule;
+  /** What becomes of readings whose sensor their catalogue lacks: `quarantine` unless set. */
+  readonly unknownSensors?: UnknownSensorMode;
 }
 
 export interface IngestStatus {
@@ -181,7 +184,8 @@ export class Ingest implements Part {
     const persist: Carrier['options']['persist'] = (operation) =>
       retry(operation, { clock, delays: retryDelays(schedule, random), signal: stopping.signal, onRetry });
     const requestRelease = (wait: string): void => releases.request(wait);
-    const known = { book, clocks };
+    const unknownSensors = new UnknownSensors(this.options.unknownSensors ?? 'quarantine');
+    const known = { book, clocks, unknownSensors };
     const carrier = new Carrier({ log, parking, ...known, writer, metrics, latency, clock, persist, requestRelease });
     return { carrier, writer, releases, stopping };
   }

@@ -8,10 +8,12 @@ import type { AlertsToStore, PackToStore } from '../store/store.js';
 import { catalogueKey, type CatalogueBook, type KnownCatalogue } from './catalogue-book.js';
 import { inTrueTime, type ClockBook } from './clock-book.js';
 import { isUnsynced, screenPack, type RefusalReason } from './screen.js';
+import type { UnknownSensorMode, UnknownSensors } from './unknown-sensors.js';
 
-/** Points of a pack that are set aside, for one reason. */
+/** Points of a pack that are not stored, for one reason: set aside, unless they are `dropped`. */
 export interface Refusal {
   readonly reason: RefusalReason;
+  readonly dropped?: true;
   readonly detail: string;
   readonly readings: number;
 }
@@ -25,6 +27,8 @@ export type Sorted =
       fate: 'store';
       readings: number;
       pack: PackToStore;
+      /** Its readings of sensors that no catalogue describes, where they are accepted; `readings` counts them, too. */
+      unknown?: PackToStore;
       refusals: readonly Refusal[];
       oldestUs: number;
       newestUs: number;
@@ -46,7 +50,12 @@ export function isClockWait(wait: string): boolean {
 }
 
 /** Decides about a record of `sensor-readings` from its bytes and what devices have announced alone. */
-export function sortReadings(record: StoredRecord, book: CatalogueBook, clocks: ClockBook): Sorted {
+export function sortReadings(
+  record: StoredRecord,
+  book: CatalogueBook,
+  clocks: ClockBook,
+  unknown: UnknownSensors,
+): Sorted {
   try {
     const received = decodePack(record.value, keyDevice(record.key));
     const device = deviceKey(received);
@@ -56,7 +65,7 @@ export function sortReadings(record: StoredRecord, book: CatalogueBook, clocks: 
     if (isUnsynced(pack)) return { fate: 'park', readings, wait: clockWait(pack), device };
     const known = book.get(pack, pack.catalogue);
     if (!known) return { fate: 'park', readings, wait: catalogueWait(pack, pack.catalogue), device };
-    return placed(pack, known);
+    return placed(pack, known, unknown);
   } catch (error) {
     return refused(error, 1);
   }
@@ -79,21 +88,42 @@ export function sortAlerts(record: StoredRecord, clocks: ClockBook): Sorted {
   }
 }
 
-function placed(pack: DecodedPack, known: KnownCatalogue): Sorted {
+function placed(pack: DecodedPack, known: KnownCatalogue, unknown: UnknownSensors): Sorted {
   const { points, refused: sensors, oldestUs, newestUs } = screenPack(pack, known);
   // Without its refused points the pack's number is still stored: it has arrived.
   const kept = points === pack.points ? pack : { ...pack, points };
-  return {
-    fate: 'store',
+  const stored = {
+    fate: 'store' as const,
     readings: pack.points.length,
     pack: { pack: kept, catalogue: known.catalogue },
-    refusals: sensors.size === 0 ? [] : refusalsOf(pack, known, sensors),
     oldestUs,
     newestUs,
   };
+  if (sensors.size === 0) return { ...stored, refusals: [] };
+  const { part, refused: rest } = acceptUnknown(pack, sensors, known, unknown);
+  return { ...stored, ...(part && { unknown: part }), refusals: refusalsOf(pack, known, rest, unknown.mode) };
 }
 
-function refusalsOf(pack: DecodedPack, known: KnownCatalogue, sensors: ReadonlyMap<string, RefusalReason>): Refusal[] {
+/** The part that is accepted after all, and the sensors that still are not. */
+function acceptUnknown(
+  pack: DecodedPack,
+  sensors: ReadonlyMap<string, RefusalReason>,
+  known: KnownCatalogue,
+  unknown: UnknownSensors,
+): { part: PackToStore | undefined; refused: ReadonlyMap<string, RefusalReason> } {
+  if (unknown.mode !== 'accept') return { part: undefined, refused: sensors };
+  const points = pack.points.filter(({ sensor }) => sensors.get(sensor) === 'unknown-sensor');
+  const { part, refused } = unknown.accept(pack, points, known);
+  const others = [...sensors].filter(([, reason]) => reason !== 'unknown-sensor');
+  return { part, refused: new Map([...others, ...refused]) };
+}
+
+function refusalsOf(
+  pack: DecodedPack,
+  known: KnownCatalogue,
+  sensors: ReadonlyMap<string, RefusalReason>,
+  mode: UnknownSensorMode,
+): Refusal[] {
   const refusals: Refusal[] = [];
   for (const reason of ['unknown-sensor', 'unit-mismatch'] as const) {
     const names = [...sensors].filter(([, why]) => why === reason).map(([sensor]) => sensor);
@@ -103,9 +133,13 @@ function refusalsOf(pack: DecodedPack, known: KnownCatalogue, sensors: ReadonlyM
       reason === 'unknown-sensor'
         ? `catalogue ${known.hash} has no ${names.join(', ')}`
         : names
-            .map((name) => `${name} says ${pack.units.get(name)}, its catalogue ${known.units.get(name)}`)
+            .map(
+              (name) =>
+                `${name} says ${pack.units.get(name) ?? 'no unit'}, its catalogue ${known.units.get(name) ?? 'another'}`,
+            )
             .join('; ');
-    refusals.push({ reason, detail, readings });
+    const dropped = reason === 'unknown-sensor' && mode === 'reject';
+    refusals.push({ reason, detail, readings, ...(dropped && { dropped }) });
   }
   return refusals;
 }

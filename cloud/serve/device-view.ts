@@ -2,6 +2,7 @@ import { deviceKey } from '#core/contract/names.js';
 import type { SequenceRange, SequenceRanges } from '#core/contract/sequence-ranges.js';
 import type { Fleet } from './fleet.js';
 import type { FleetDevice } from './fleet-device.js';
+import { unknownSensorEpoch } from '../ingest/unknown-sensors.js';
 import type { Ledger } from './ledger-cache.js';
 
 /** A device as the API shows it. What only a birth or heartbeat tells is null before the first; what the store tells, while it is away. */
@@ -65,7 +66,15 @@ export function completenessOf(device: FleetDevice, ledger: Ledger): Completenes
   const prefix = `${deviceKey(device.id)}/`;
   const outbox = device.outbox();
   const current = outbox && `${prefix}${outbox.epoch}`;
-  const sources = [...ledger.keys()].filter((source) => source.startsWith(prefix) && source !== current);
+  const epochs = [...ledger.keys()]
+    .filter((source) => source.startsWith(prefix))
+    .map((source) => source.slice(prefix.length));
+  // It has the numbers of the packs that held such readings, and lacks none of the others.
+  const ofUnknown = new Set(epochs.map(unknownSensorEpoch));
+  const sources = epochs
+    .filter((epoch) => !ofUnknown.has(epoch))
+    .map((epoch) => prefix + epoch)
+    .filter((source) => source !== current);
   const answers = sources.map((source) => completeness(source, ledger.get(source), -1));
   if (outbox && current) answers.push(completeness(current, ledger.get(current), outbox.lastSeq));
   return answers;

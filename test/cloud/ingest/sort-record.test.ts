@@ -3,6 +3,7 @@ import { CatalogueBook } from '../../../cloud/ingest/catalogue-book.js';
 import { ClockBook } from '../../../cloud/ingest/clock-book.js';
 import { sortAlerts, sortReadings as sort } from '../../../cloud/ingest/sort-record.js';
 import { catalogueHash, catalogueUnits, type Catalogue } from '../../../core/contract/catalogue.js';
+import { UnknownSensors, type UnknownSensorMode } from '../../../cloud/ingest/unknown-sensors.js';
 import { encodeAlertPack, type AlertPack } from '../../../core/contract/alert.js';
 import { uptimeStamp } from '../../../core/contract/uptime-stamps.js';
 import type { StoredRecord } from '../../../core/log/log.js';
@@ -28,7 +29,12 @@ function clocksOf(known?: string): ClockBook {
   return clocks;
 }
 
-const sortReadings = (record: StoredRecord, book: CatalogueBook, clocks = clocksOf()) => sort(record, book, clocks);
+const sortReadings = (
+  record: StoredRecord,
+  book: CatalogueBook,
+  clocks = clocksOf(),
+  mode: UnknownSensorMode = 'quarantine',
+) => sort(record, book, clocks, new UnknownSensors(mode));
 
 function bookOf(...catalogues: Catalogue[]): CatalogueBook {
   const book = new CatalogueBook();
