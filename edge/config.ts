@@ -4,7 +4,7 @@ import { durationBetween } from '#core/runtime/durations.js';
 import { clockConfigSchema } from './clock/config.js';
 import { channelDefaultsSchema, processingShape } from './processing.js';
 import { sensorDrivers } from './sensors/registry.js';
-import { taggedUnion, type Tagged } from './tagged-union.js';
+import { taggedUnion, type Tagged } from '#core/runtime/tagged-union.js';
 
 const mib = 1024 * 1024;
 

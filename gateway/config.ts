@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { defaultSyncMarkers } from '#core/runtime/sync-markers.js';
 import { maxPayloadBytes } from '#core/contract/transfer-coding.js';
 import { commandsSchema } from './devices-config.js';
+import { durationBetween } from '#core/runtime/durations.js';
+import { sourceSchema, type SourceConfig } from './intake/foreign/registry.js';
 
 const kib = 1024;
 const mib = 1024 * kib;
@@ -107,6 +109,30 @@ const timeSchema = z.strictObject({
     .describe('Files that tell that the clock was set: below /run by being there, elsewhere by being written anew'),
 });
 
+const foreignSchema = z.strictObject({
+  maxDevices: z.int().min(1).default(10_000).describe('Devices of all sources; messages of further ones are set aside'),
+  maxSensors: z
+    .int()
+    .min(1)
+    .max(5000)
+    .default(1000)
+    .describe('Sensors of each; readings of further ones are set aside'),
+  heartbeatMs: durationBetween('100ms', '10m')
+    .prefault('10s')
+    .describe('How often the gateway says how many packs it made of each, so that a missing one is seen'),
+});
+
+const sourcesSchema = z.array(sourceSchema).superRefine((sources, context) => {
+  const names = sources.map(nameOfSource);
+  for (const [i, name] of names.entries()) {
+    if (names.indexOf(name) < i) context.addIssue({ code: 'custom', path: [i], message: `another source is ${name}` });
+  }
+});
+
+function nameOfSource({ type, name = type }: SourceConfig): string {
+  return name;
+}
+
 /** The `gateway` section of the configuration. */
 export const gatewayConfigSchema = z.strictObject({
   mqtt: mqttSchema.prefault({}).describe('The door for devices'),
@@ -115,5 +141,9 @@ export const gatewayConfigSchema = z.strictObject({
     .describe('What the gateway holds at most; beyond it devices wait, nothing is dropped'),
   time: timeSchema.prefault({}).describe('Telling devices the time'),
   commands: commandsSchema.prefault({}).describe('Telling devices what to do'),
+  sources: sourcesSchema
+    .default([])
+    .describe('What else may publish here, and how it is read; a topic belongs to the first source that takes it'),
+  foreign: foreignSchema.prefault({}).describe('Devices that do not speak our contract, of all sources together'),
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;

@@ -18,7 +18,9 @@ import type { GatewayConfig } from './config.js';
 import { DeviceEvents } from './desired/device-events.js';
 import { createDevices } from './devices.js';
 import { EpochGuard } from './epochs/epoch-guard.js';
+import { openForeign } from './intake/foreign/open-foreign.js';
 import { Intake } from './intake/intake.js';
+import { isForeign } from './intake/message.js';
 import { Relay } from './relay/relay.js';
 import { TimeAnswers } from './relay/time-answers.js';
 
@@ -37,7 +39,11 @@ export interface GatewayDependencies {
   readonly random?: () => number;
 }
 
-export type GatewayStatus = ReturnType<MqttBroker['status']> & ReturnType<Relay['status']> & { logHealthy: boolean };
+export type GatewayStatus = ReturnType<MqttBroker['status']> &
+  ReturnType<Relay['status']> & {
+    logHealthy: boolean;
+    foreignDevices: number;
+  };
 
 export interface Gateway extends Part {
   address(): { host: string; port: number };
@@ -59,12 +65,21 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const seams = { log, clock, logger, random, secret, audit };
   const devices = createDevices({ ...seams, commands: config.commands, publishCommand, publishConfig });
   const guard = new EpochGuard({ clock, logger, random, publishCommand });
-  const events = new DeviceEvents({ log, clock, logger, listeners: [(e) => devices.learn(e), (e) => guard.learn(e)] });
+  const publish = (topic: string, payload: Uint8Array) => broker.publishReply(topic, payload);
+  const foreign = openForeign(config, { log, clock, logger, random, registry, publish });
+  const events = new DeviceEvents({
+    log,
+    clock,
+    logger,
+    listeners: [(e) => devices.learn(e), (e) => guard.learn(e), foreign.learn],
+  });
   const next: typeof relay.submit = (message, decoded) => {
+    if (isForeign(message)) return relay.submit(message, decoded);
     answers.take(message, decoded);
     if (guard.passes(message, decoded)) relay.submit(message, devices.screen(message, decoded));
   };
-  const intake = new Intake({ clock, logger, maxPayloadBytes: config.limits.maxPayloadBytes, next });
+  const { maxPayloadBytes } = config.limits;
+  const intake = new Intake({ clock, logger, maxPayloadBytes, foreign: foreign.take, next });
   const broker = new MqttBroker({
     ...config.mqtt,
     auth: { mode: config.mqtt.auth, secret },
@@ -75,12 +90,12 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     logger,
     registry,
   });
-  const parts = [audit, events, relay, guard, broker, ...devices.parts];
+  const parts = [audit, events, foreign.heartbeats, relay, guard, broker, ...devices.parts];
   return {
     start: () => startAll(parts),
     stop: (deadlineMs) => stopAll(parts, deadlineMs),
     address: () => broker.address(),
-    status: () => ({ ...broker.status(), ...relay.status(), logHealthy: log.healthy() }),
+    status: () => ({ ...broker.status(), ...relay.status(), ...foreign.status(), logHealthy: log.healthy() }),
     publishCommand,
     door: devices.door,
   };

@@ -29,10 +29,11 @@ export function payloadText(payload: Uint8Array): string {
   if (first !== zlibFirstByte) {
     throw new ContractError('bad-coding', `first byte ${first === undefined ? 'missing' : `0x${first.toString(16)}`}`);
   }
-  return asText(inflate(payload));
+  return asText(inflatePayload(payload));
 }
 
-function inflate(payload: Uint8Array): Uint8Array {
+/** Inflates what {@link deflatePayload} made. Throws ContractError `too-large` or `bad-coding`. */
+export function inflatePayload(payload: Uint8Array): Uint8Array {
   try {
     return inflateSync(payload, { maxOutputLength: maxPayloadBytes });
   } catch (cause) {

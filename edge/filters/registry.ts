@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { SensorDescription } from '#core/contract/catalogue.js';
 import type { Filter } from '#core/signal/filter.js';
-import { taggedUnion, type Tagged } from '../tagged-union.js';
+import { taggedUnion, type Tagged } from '#core/runtime/tagged-union.js';
 import { calibrate } from './calibrate.js';
 import { convert } from './convert.js';
 import { hampel } from './hampel.js';

@@ -20,7 +20,7 @@ import { FailureLimiter } from './failure-limiter.js';
 import type { HoldBudget, HoldLimits } from './hold-budget.js';
 import { addressOf, isLoopback, listen, type TlsFiles } from './listener.js';
 import { PublishGate } from './publish-gate.js';
-import { Refusals } from './refusals.js';
+import { Refusals, type RefusalReason } from './refusals.js';
 import { SilentAedes } from './silent-aedes.js';
 
 export interface BrokerLimits {
@@ -51,6 +51,8 @@ export interface MqttBrokerOptions {
   readonly intake: MessageSink;
   /** A device has begun to read its commands. */
   readonly onReading?: (device: DeviceId) => void;
+  /** Why a device may not speak although it showed who it is. */
+  readonly refuses?: (device: DeviceId) => RefusalReason | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly registry: Registry;
@@ -106,6 +108,7 @@ export class MqttBroker implements Part {
       budget: this.budget,
       failures: new FailureLimiter(failureLimits, () => clock.monotonicMs()),
       maxDeviceConnections: limits.maxDeviceConnections,
+      ...(options.refuses && { refuses: options.refuses }),
     });
     observe(registry, 'fieldline_gateway_connections', 'Open MQTT connections', () => this.streams.size);
   }
@@ -186,6 +189,11 @@ export class MqttBroker implements Part {
     await this.publish(mqttTopic(device, 'config'), payload, true);
   }
 
+  /** Says something to foreign clients that read this topic; not kept for those that come later. */
+  async publishReply(topic: string, payload: Uint8Array): Promise<void> {
+    await this.publish(topic, payload, false);
+  }
+
   private async publish(topic: string, payload: Uint8Array, retain: boolean): Promise<void> {
     const { aedes } = this;
     if (!aedes) throw new RetryableError('stopped', 'the MQTT broker is closed');
@@ -246,6 +254,11 @@ export class MqttBroker implements Part {
     this.streams.add(stream);
     stream.once('close', () => this.streams.delete(stream));
     stream.client = this.aedes.handle(stream);
+  }
+
+  /** Closes what a device has open here. */
+  disconnect(device: DeviceId, reason: RefusalReason, detail: string): void {
+    for (const stream of [...(this.budget.find(deviceKey(device))?.connections ?? [])]) stream.refuse(reason, detail);
   }
 
   private noteReading(subscriptions: readonly { topic: string; qos: number }[], client: Client): void {

@@ -1,15 +1,26 @@
 import type { ContractErrorCode } from '#core/contract/contract-error.js';
 import type { LogRecord } from '#core/log/log.js';
+import type { RefusedReadings, RefusedReason } from './foreign/refused.js';
 import type { DeviceMessage } from './message.js';
 import type { NewestBirths } from './newest-births.js';
 
+/** Records of one topic, appended together. */
+export interface RecordGroup {
+  readonly topic: string;
+  readonly records: readonly LogRecord[];
+}
+
 /** What one message becomes: records of one topic, appended together, or none. */
 export interface Decoded {
+  /** Records that must be durable before, group by group: announcements of a foreign device, a part set aside. */
+  readonly before?: readonly RecordGroup[];
   /** The log topic; irrelevant where there are no records. */
   readonly topic: string;
   readonly records: readonly LogRecord[];
   /** Readings inside, for the counters. */
   readonly readings: number;
+  /** Of the readings, those that were not taken. */
+  readonly refused?: readonly RefusedReadings[];
   /** Set on a message that was set aside: the reason of its dead letter. */
   readonly reason?: DeadLetterReason;
   /** Set on a query for the time: the id that its answer must carry. */
@@ -35,13 +46,15 @@ export type MessageKind =
   | 'result'
   | 'result-unasked'
   | 'result-repeated'
+  | 'foreign'
+  | 'foreign-repeated'
   | 'dead-letter';
 
 /**
  * Why the gateway sets a message aside: a code of the contract; `refused` by the log; `decoder-failed` by a fault of
  * ours, so that the raw bytes can be replayed once it is mended.
  */
-export type DeadLetterReason = ContractErrorCode | 'refused' | 'decoder-failed';
+export type DeadLetterReason = ContractErrorCode | RefusedReason | 'unknown-device' | 'refused' | 'decoder-failed';
 
 /** Turns one message into records. Throws ContractError, whose code is the dead letter's reason, and nothing else. */
 export type Decoder = (message: DeviceMessage, births: NewestBirths) => Decoded;

@@ -16,7 +16,7 @@ export class RelayMeter {
     this.stage = new StageMeter('gateway', registry);
     this.messages = new Counter({
       name: 'fieldline_gateway_messages_total',
-      help: 'Messages of devices that the gateway settled, by what they were',
+      help: 'Messages that the gateway settled, by what they were',
       labelNames: ['kind'],
       registers: [registry],
     });
@@ -26,11 +26,13 @@ export class RelayMeter {
     this.stage.in(readings);
   }
 
-  leave({ kind, readings, reason }: Decoded, outcome: Outcome): void {
+  leave({ kind, readings, reason, refused = [] }: Decoded, outcome: Outcome): void {
     // Returned readings are not lost: the device has them, and they come in again.
     if (outcome === 'returned') return this.stage.drop('returned', readings);
-    if (reason === undefined) this.stage.out(readings);
+    const taken = refused.reduce((left, part) => left - part.readings, readings);
+    if (reason === undefined) this.stage.out(taken);
     else this.stage.drop(reason, readings);
+    if (reason === undefined) for (const part of refused) this.stage.drop(part.reason, part.readings);
     this.messages.inc({ kind });
     this.settled.set(kind, (this.settled.get(kind) ?? 0) + 1);
   }

@@ -1,5 +1,4 @@
 import type { Registry } from 'prom-client';
-import { deviceKey } from '#core/contract/names.js';
 import type { EventLog, LogRecord } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { messageOf, RejectedError, RetryableError } from '#core/runtime/errors.js';
@@ -8,7 +7,7 @@ import type { Logger } from '#core/runtime/logger.js';
 import { retry, retryDelays } from '#core/runtime/retry.js';
 import { deadLetter } from '../intake/dead-letter.js';
 import type { Decoded } from '../intake/decoded.js';
-import type { DeviceMessage, Outcome } from '../intake/message.js';
+import { laneOf, type IncomingMessage, type Outcome } from '../intake/message.js';
 import { RelayMeter } from './relay-meter.js';
 
 export interface RelayOptions {
@@ -21,12 +20,12 @@ export interface RelayOptions {
 }
 
 interface Item {
-  readonly message: DeviceMessage;
+  readonly message: IncomingMessage;
   decoded: Decoded;
   settled: boolean;
 }
 
-/** The items of one device, in order; `storing` are the first of them, now on their way into the log. */
+/** The items of one sender, in order; `storing` are the first of them, now on their way into the log. */
 interface Lane {
   waiting: Item[];
   storing: readonly Item[];
@@ -40,8 +39,8 @@ const maxBatchBytes = 512 * 1024;
 const maxDeadLetterBytes = 256 * 1024;
 
 /**
- * Appends what devices sent, and settles it once it is durable. One append at a time for each device, of all that came
- * for one topic meanwhile, so its order holds over topics, faults and retries; devices do not wait for each other.
+ * Appends what was sent, and settles it once it is durable. One append at a time for each sender, of all that came for
+ * one topic meanwhile, so its order holds over topics, faults and retries; senders do not wait for each other.
  * The log itself makes group commits of the appends of many devices, so nothing is delayed here to collect more.
  */
 export class Relay implements Part {
@@ -73,11 +72,11 @@ export class Relay implements Part {
     }
   }
 
-  submit(message: DeviceMessage, decoded: Decoded): void {
+  submit(message: IncomingMessage, decoded: Decoded): void {
     const item = { message, decoded, settled: false };
     this.meter.enter(decoded);
     if (this.ending.signal.aborted) return this.settle(item, 'returned');
-    const key = deviceKey(message.topic);
+    const key = laneOf(message);
     const lane = this.lanes.get(key);
     if (lane) return void lane.waiting.push(item);
     const started: Lane = { waiting: [item], storing: [] };
@@ -104,12 +103,22 @@ export class Relay implements Part {
   private async store(items: readonly Item[]): Promise<void> {
     const loaded = items.filter(({ decoded }) => decoded.records.length > 0);
     const records = loaded.flatMap(({ decoded }) => decoded.records);
-    const result = loaded[0] ? await this.append(loaded[0].decoded.topic, records) : 'stored';
+    let result = await this.announce(items);
+    if (result === 'stored' && loaded[0]) result = await this.append(loaded[0].decoded.topic, records);
     if (result === 'stored') for (const item of items) this.settle(item, 'stored');
     if (!(result instanceof RejectedError)) return;
     // The log took none of the records: alone, all but the offender pass.
     if (items.length > 1) for (const item of items) await this.store([item]);
     else await this.setAside(items[0]!, result);
+  }
+
+  /** What must be durable before the records of these items. */
+  private async announce(items: readonly Item[]): Promise<'stored' | 'ended' | RejectedError> {
+    for (const { topic, records } of items.flatMap(({ decoded }) => decoded.before ?? [])) {
+      const result = await this.append(topic, records);
+      if (result !== 'stored') return result;
+    }
+    return 'stored';
   }
 
   private async setAside(item: Item, error: RejectedError): Promise<void> {

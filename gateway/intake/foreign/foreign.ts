@@ -1,21 +1,27 @@
 import type { DeviceId } from '#core/contract/names.js';
 import type { Reading } from '#core/contract/reading.js';
+import type { RefusedReason } from './refused.js';
 
 /** A message that is not in our contract, on a topic that a configured source takes. */
 export interface ForeignMessage {
   readonly topic: string;
   readonly payload: Uint8Array;
+  /** A broker kept it from before: a value in it without a time of its own is of no known time. */
   readonly retained: boolean;
   readonly receivedUs: number;
+  /** A dead letter that is tried again: out of its order, and nobody waits for replies. */
+  readonly replayed: boolean;
 }
 
 /** A reading with what a catalogue would say of its sensor, as far as the message tells. */
 export interface ForeignReading extends Reading {
-  /** As in `SensorDescription`. */
-  readonly quantity?: string;
-  /** A unit of the SenML registry. */
-  readonly unit?: string;
-  readonly labels?: Readonly<Record<string, string>>;
+  /** The message told no time, so `timeUs` is that of its receipt. */
+  readonly atReceipt?: true;
+  /** As in `SensorDescription`; anything else is made one. */
+  readonly quantity?: string | undefined;
+  /** A unit of the SenML registry; any other text becomes a label. */
+  readonly unit?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What a message says of one device. */
@@ -26,6 +32,14 @@ export interface ForeignBatch {
   readonly presence?: 'online' | 'offline';
 }
 
+/** A part of a message that cannot be read, while the rest can. */
+export interface ForeignRefusal {
+  readonly reason: RefusedReason;
+  /** One sentence for a person. */
+  readonly detail: string;
+  readonly readings: number;
+}
+
 /** What the gateway publishes because of a message, once that message is durable: a rebirth request. */
 export interface ForeignReply {
   readonly topic: string;
@@ -34,15 +48,13 @@ export interface ForeignReply {
 
 export interface ForeignDecoded {
   readonly batches: readonly ForeignBatch[];
+  /** If there are any, the whole message is kept as a dead letter, beside what was taken of it. */
+  readonly refused?: readonly ForeignRefusal[];
   readonly replies?: readonly ForeignReply[];
 }
 
 /** One configured source. It may keep what the protocol needs from message to message, bounded, and nothing else. */
 export interface ForeignDecoder {
-  /** A closed list: a metric label, and the `type` of the source in the configuration. */
-  readonly type: string;
-  /** Filters as of a subscription, on which its messages come. */
-  readonly filters: readonly string[];
   /** Throws ContractError, whose code is the dead letter's reason, and nothing else. */
   decode(message: ForeignMessage): ForeignDecoded;
 }
