@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defaultSyncMarkers } from '#core/runtime/sync-markers.js';
 import { maxPayloadBytes } from '#core/contract/transfer-coding.js';
-import { commandsSchema } from './devices-config.js';
+import { commandsSchema, devicesSchema } from './devices-config.js';
 import { durationBetween } from '#core/runtime/durations.js';
 import { sourceSchema, type SourceConfig } from './intake/foreign/registry.js';
 
@@ -140,6 +140,7 @@ export const gatewayConfigSchema = z.strictObject({
     .prefault({})
     .describe('What the gateway holds at most; beyond it devices wait, nothing is dropped'),
   time: timeSchema.prefault({}).describe('Telling devices the time'),
+  devices: devicesSchema.prefault({}).describe('Which devices may speak'),
   commands: commandsSchema.prefault({}).describe('Telling devices what to do'),
   sources: sourcesSchema
     .default([])

@@ -6,17 +6,21 @@ import { joinDoors } from '#core/runtime/http-doors.js';
 import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import type { AuditSink } from './audit/audit.js';
+import type { RefusalReason } from './broker/refusals.js';
 import { CommandDoor } from './commands/command-door.js';
 import { Commands } from './commands/commands.js';
 import { ConfigDoor } from './desired/config-door.js';
 import { DesiredConfigs } from './desired/desired-configs.js';
 import type { DeviceEventRecord } from './desired/device-events.js';
-import type { CommandsConfig } from './devices-config.js';
+import type { CommandsConfig, DevicesConfig } from './devices-config.js';
 import type { Decoded } from './intake/decoded.js';
 import type { DeviceMessage } from './intake/message.js';
+import { DeviceRegistry } from './registry/device-registry.js';
+import { RegistryDoor, type ReplaceCredential } from './registry/registry-door.js';
 
 export interface DevicesOptions {
   readonly commands: CommandsConfig;
+  readonly devices: DevicesConfig;
   readonly log: EventLog;
   readonly audit: AuditSink;
   readonly clock: Clock;
@@ -26,12 +30,16 @@ export interface DevicesOptions {
   readonly secret: Uint8Array;
   readonly publishCommand: (device: DeviceId, id: string, payload: Uint8Array) => Promise<void>;
   readonly publishConfig: (device: DeviceId, payload: Uint8Array) => Promise<void>;
+  readonly disconnect: (device: DeviceId, reason: RefusalReason, detail: string) => void;
+  readonly replaceCredential?: ReplaceCredential;
 }
 
-/** What operators say to devices: commands and desired configs. */
+/** What operators say of devices and to them: which may speak and under which name, commands, desired configs. */
 export interface Devices {
   /** Takes a record of `device-events`. */
   learn(event: DeviceEventRecord): void;
+  /** Why a device may not speak although it showed who it is; undefined if it may. */
+  refuses(device: DeviceId): RefusalReason | undefined;
   /** What becomes of a decoded message of a device. */
   screen(message: DeviceMessage, decoded: Decoded): Decoded;
   /** A device has subscribed to its commands. */
@@ -43,19 +51,28 @@ export interface Devices {
 
 export function createDevices(options: DevicesOptions): Devices {
   const { publishCommand, publishConfig, logger } = options;
-  const commands = new Commands({ ...options, publish: publishCommand, keepMs: options.commands.keepMs });
+  const { unknown, renameDelayMs: namingDelayMs } = options.devices;
+  const registry = new DeviceRegistry({ ...options, unknown, namingDelayMs });
+  const { keepMs } = options.commands;
+  const commands = new Commands({ ...options, publish: publishCommand, names: registry, keepMs });
   const configs = new DesiredConfigs({ logger, publish: publishConfig });
   return {
     learn: (event) => {
+      registry.learn(event);
       commands.learn(event);
       configs.learn(event);
     },
+    refuses: (device) => registry.refuses(device),
     screen: (message, decoded) => {
       if (decoded.kind === 'birth') commands.came(message.topic);
-      return commands.screen(message, decoded);
+      return registry.screen(message, commands.screen(message, decoded));
     },
     reads: (device) => commands.reads(device),
-    door: joinDoors(new CommandDoor({ ...options, commands }), new ConfigDoor({ ...options, configs })),
+    door: joinDoors(
+      new CommandDoor({ ...options, commands }),
+      new ConfigDoor({ ...options, configs }),
+      new RegistryDoor({ ...options, devices: registry }),
+    ),
     parts: [commands, configs],
   };
 }

@@ -63,7 +63,8 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const answers = new TimeAnswers({ clock, logger, publishCommand, trusts: trustOf(config.time) });
   const publishConfig: typeof broker.publishConfig = (...config) => broker.publishConfig(...config);
   const seams = { log, clock, logger, random, secret, audit };
-  const devices = createDevices({ ...seams, commands: config.commands, publishCommand, publishConfig });
+  const disconnect: typeof broker.disconnect = (...device) => broker.disconnect(...device);
+  const devices = createDevices({ ...seams, ...config, publishCommand, publishConfig, disconnect });
   const guard = new EpochGuard({ clock, logger, random, publishCommand });
   const publish = (topic: string, payload: Uint8Array) => broker.publishReply(topic, payload);
   const foreign = openForeign(config, { log, clock, logger, random, registry, publish });
@@ -86,6 +87,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     limits: config.limits,
     intake,
     onReading: (device) => devices.reads(device),
+    refuses: (device) => devices.refuses(device),
     clock,
     logger,
     registry,

@@ -1,7 +1,7 @@
 import { ContractError } from '#core/contract/contract-error.js';
 import { isName, type DeviceId } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
-import { messageOf, RetryableError } from '#core/runtime/errors.js';
+import { messageOf, RejectedError, RetryableError } from '#core/runtime/errors.js';
 import type { DoorAnswer, DoorRequest, HttpDoor } from '#core/runtime/http-door.js';
 import { isOperator } from '#core/runtime/operator-token.js';
 import type { AuditNote, AuditSink } from './audit/audit.js';
@@ -85,7 +85,8 @@ export abstract class OperatorDoor implements HttpDoor {
     } catch (error) {
       note(error instanceof DoorFault && error.status < 500 ? 'refused' : 'failed', messageOf(error));
       if (error instanceof DoorFault || error instanceof ContractError) throw error;
-      if (error instanceof RetryableError && error.code === 'over-budget') throw new DoorFault(429, error.message);
+      const isKnown = error instanceof RetryableError || error instanceof RejectedError;
+      if (isKnown && error.code === 'over-budget') throw new DoorFault(429, error.message);
       throw new DoorFault(503, `the log did not take it: ${messageOf(error)}`);
     }
   }

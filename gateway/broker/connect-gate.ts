@@ -1,5 +1,6 @@
 import type { AedesOptions, Client, ConnectPacket } from 'aedes';
 import { mayPublish } from '#core/contract/mqtt-topics.js';
+import type { DeviceId } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { ownTopics } from '../identity/acl.js';
 import { deviceOfUserName, isDeviceToken, type AuthMode } from './device-tokens.js';
@@ -15,6 +16,8 @@ export interface ConnectGateOptions {
   readonly failures: FailureLimiter;
   readonly clock: Clock;
   readonly maxDeviceConnections: number;
+  /** Why a device may not speak although it showed who it is; undefined if it may. */
+  readonly refuses?: (device: DeviceId) => RefusalReason | undefined;
 }
 
 /** Return codes of a CONNACK. [MQTT-3.2.2.3] */
@@ -49,6 +52,11 @@ export class ConnectGate {
     const stream = client.conn as ConnectionStream;
     const device = deviceOfUserName(userName);
     if (device && (auth.mode === 'none' || isDeviceToken(auth.secret, device, password))) {
+      const refused = this.options.refuses?.(device);
+      if (refused) {
+        const error = this.refuse(client, refused, 'the device may not speak here', userName);
+        return done(Object.assign(error, { returnCode: connack.unauthorised }), null);
+      }
       const principal = { kind: 'device', device } as const;
       stream.account = this.options.budget.account(principal);
       stream.rights = ownTopics.rightsOf(principal);

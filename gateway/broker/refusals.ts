@@ -17,6 +17,8 @@ export type RefusalReason =
   | 'client-id'
   | 'bad-user-name'
   | 'unauthorised'
+  | 'device-retired'
+  | 'unknown-device'
   | 'device-connections'
   | 'forbidden-will'
   | 'will-without-room'
