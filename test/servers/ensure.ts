@@ -1,10 +1,11 @@
-// Also a program: `node dist/test/servers/ensure.js [kafka] [influxdb] [mosquitto] [chromium] [socat] [telegraf]`
+// Also a program: `node dist/test/servers/ensure.js [kafka] [influxdb] [mosquitto] [chromium] [socat] [telegraf] [tahu]`
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cacheRoot, type Progress } from './cache.js';
 import { installDebian, type DebianProgram } from './install-debian.js';
 import { installInfluxdb } from './install-influxdb.js';
 import { installKafka } from './install-kafka.js';
+import { installTahu } from './install-tahu.js';
 import { installTelegraf } from './install-telegraf.js';
 import { skipOrThrow } from './missing-server.js';
 
@@ -45,6 +46,7 @@ const servers = {
   chromium: { why: 'the browser that looks at the console', install: (p: Progress) => installDebian(chromium, p) },
   socat: { why: 'the two ends of a serial line', install: (p: Progress) => installDebian(socat, p) },
   telegraf: { why: 'the peer in benchmarks', install: installTelegraf },
+  tahu: { why: 'a Sparkplug edge node that is not ours', install: installTahu },
 } satisfies Record<string, { why: string; install: (progress: Progress) => Promise<Installed> }>;
 
 export type ServerName = keyof typeof servers;

@@ -1,13 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, type Progress } from './cache.js';
 import type { Installed } from './ensure.js';
+import { fetchJars, type Artifact } from './fetch-jars.js';
 import { MissingServerError } from './missing-server.js';
-import { findProgram, runCommand } from './run-command.js';
+import { findProgram } from './run-command.js';
 
 const version = '4.1.2';
 const limitMs = 10 * 60_000;
+
+/** log4j-slf4j-impl is not among Kafka's own dependencies; without it the broker logs nothing at all. */
+const artifacts: readonly Artifact[] = [
+  ['org.apache.kafka', 'kafka_2.13', version],
+  ['org.apache.logging.log4j', 'log4j-slf4j-impl', '2.24.3'],
+];
 
 /** Fetches Apache Kafka's jars from Maven Central; `path` is the folder of jars. */
 export async function installKafka(progress: Progress): Promise<Installed> {
@@ -16,7 +22,7 @@ export async function installKafka(progress: Progress): Promise<Installed> {
     const mvn = findProgram('mvn');
     if (mvn === undefined) throw missing('Maven (mvn) is not on PATH', 'apt-get install maven, or brew install maven');
     progress(`kafka ${version}: fetching jars from Maven Central`);
-    await fetchJars(mvn, partial).catch((cause: unknown) => {
+    await fetchJars(mvn, partial, artifacts, limitMs).catch((cause: unknown) => {
       throw missing(
         'its jars could not be fetched',
         'let Maven reach Maven Central, or a mirror named in ~/.m2',
@@ -25,31 +31,6 @@ export async function installKafka(progress: Progress): Promise<Installed> {
     });
   });
   return { path: join(folder, 'lib'), version, env: {} };
-}
-
-async function fetchJars(mvn: string, folder: string): Promise<void> {
-  const build = join(folder, 'build');
-  mkdirSync(build);
-  writeFileSync(join(build, 'pom.xml'), pom());
-  const output = `-DoutputDirectory=${join(folder, 'lib')}`;
-  const args = ['-B', '-ntp', 'dependency:copy-dependencies', '-DincludeScope=runtime', output];
-  await runCommand(mvn, args, { cwd: build, withinMs: limitMs });
-  rmSync(build, { recursive: true });
-}
-
-/** log4j-slf4j-impl is not among Kafka's own dependencies; without it the broker logs nothing at all. */
-function pom(): string {
-  const dependency = (group: string, artifact: string, of: string) =>
-    `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${of}</version></dependency>`;
-  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>fieldline.test</groupId><artifactId>kafka</artifactId><version>${version}</version>
-  <dependencies>
-    ${dependency('org.apache.kafka', 'kafka_2.13', version)}
-    ${dependency('org.apache.logging.log4j', 'log4j-slf4j-impl', '2.24.3')}
-  </dependencies>
-</project>
-`;
 }
 
 /** The `java` program to run Kafka with, 17 or newer. Throws a `MissingServerError` if there is none. */
