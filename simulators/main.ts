@@ -28,7 +28,10 @@ export interface SimulationOptions {
   /** How long to wait at the end for what is not acknowledged. */
   readonly drainMs: number;
   readonly clock: Clock;
+  /** Ends the load before its time; what was sent is still waited for. */
   readonly signal: AbortSignal;
+  /** Ends that waiting, too. */
+  readonly abandon: AbortSignal;
   readonly onProgress: (progress: SimulationProgress) => void;
   readonly onFault: (device: string, message: string) => void;
 }
@@ -74,9 +77,9 @@ export async function simulate(options: SimulationOptions): Promise<SimulationPr
     publishers.map((publisher, index) => drive(publisher, index / publishers.length, options, progress)),
   );
   const drainEndMs = clock.monotonicMs() + options.drainMs;
-  while (progress().pendingPacks > 0 && clock.monotonicMs() < drainEndMs && !options.signal.aborted) {
+  while (progress().pendingPacks > 0 && clock.monotonicMs() < drainEndMs && !options.abandon.aborted) {
     options.onProgress(progress());
-    await clock.sleep(50, options.signal);
+    await clock.sleep(50, options.abandon);
   }
   await Promise.all(publishers.map((publisher) => publisher.stop()));
   const end = progress();
@@ -96,6 +99,7 @@ async function drive(
   const startUs = clock.nowUs() + Math.round((phase * everyMs - agoMs) * 1000);
   for (let tick = 0; tick * everyMs < forMs && !signal.aborted; tick += 1) {
     await clock.sleep(Math.max(0, startMs + tick * everyMs - clock.monotonicMs()), signal);
+    if (signal.aborted) break;
     publisher.sample(startUs + Math.round(tick * everyMs * 1000));
     options.onProgress(progress());
   }

@@ -35,6 +35,7 @@ Examples:
   fieldline simulate smart-building --sensors 10000 --every 5s --journal building.jsonl
   fieldline simulate verify fieldline-journal.jsonl
 
+Ctrl-C ends the load and waits for acknowledgements; a second one does not wait.
 Exit codes: 0 all readings acknowledged (verify: nothing lost, doubled or changed), 1 not so, 2 bad usage.`;
 
 export function addSimulate(program: Command): void {
@@ -71,13 +72,12 @@ function addScenario(group: Command, name: ScenarioName): void {
 }
 
 async function runScenario(name: ScenarioName, options: SimulateOptions): Promise<number> {
-  const aborted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => aborted.abort());
+  const ending = stopOnSignals();
   const { simulate } = await import('../../simulators/main.js');
   const ticks = Math.ceil(options.for / options.every);
   const progress = openProgress(ticks * options.sensors, 'readings', process.stderr, () => systemClock.monotonicMs());
   const result = await simulate(
-    await simulationOptions(name, options, aborted.signal, (p) => progress.update(p.ackedReadings, note(p))),
+    await simulationOptions(name, options, ending, (p) => progress.update(p.ackedReadings, note(p))),
   );
   progress.stop();
   print(
@@ -88,10 +88,18 @@ async function runScenario(name: ScenarioName, options: SimulateOptions): Promis
   return result.pendingPacks === 0 ? exitCodes.done : exitCodes.failed;
 }
 
+/** The first signal ends the load and waits for what is on its way, the second waits for nothing. */
+function stopOnSignals(): Pick<SimulationOptions, 'signal' | 'abandon'> {
+  const [load, waiting] = [new AbortController(), new AbortController()];
+  const stop = () => (load.signal.aborted ? waiting : load).abort();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
+  return { signal: load.signal, abandon: waiting.signal };
+}
+
 async function simulationOptions(
   scenario: ScenarioName,
   options: SimulateOptions,
-  signal: AbortSignal,
+  ending: Pick<SimulationOptions, 'signal' | 'abandon'>,
   onProgress: SimulationOptions['onProgress'],
 ): Promise<SimulationOptions> {
   const site = nameSchema.safeParse(options.site ?? scenario);
@@ -112,7 +120,7 @@ async function simulationOptions(
     journalPath: options.journal,
     drainMs: options.drain,
     clock: systemClock,
-    signal,
+    ...ending,
     onProgress,
     // Every device meets the same outage: say a new fault once, not once per device.
     onFault: (_device, message) => {

@@ -1,4 +1,6 @@
 import { expect, onTestFinished } from 'vitest';
+import { join } from 'node:path';
+import { loadSecret } from '../../gateway/main.js';
 import type { Verdict } from '../../simulators/verify.js';
 import { freePorts } from '../servers/free-port.js';
 import { waitFor } from '../servers/wait-for.js';
@@ -13,12 +15,11 @@ import {
 } from '../support/fieldline.js';
 import { showLogsOnFailure } from '../support/show-logs.js';
 import { tempDir } from '../support/temp-dir.js';
+import { startBystanders, type Bystanders } from './bystanders.js';
 
-/** Sensors of the simulated factory, each read once a second: the rate in readings/s. */
-const sensors = 5000;
-
-function startFactory(folder: string, seconds: number, data: string, mqttUrl: string): Simulation {
-  const load = `--sensors ${sensors} --every 1s --for ${seconds}s --spikes 0.01`.split(' ');
+/** 5,000 readings a second until the faults are over: how long those take is a matter of the machine. */
+function startFactory(folder: string, data: string, mqttUrl: string): Simulation {
+  const load = '--sensors 5000 --every 1s --for 20m --spikes 0.01 --seed 1'.split(' ');
   return startSimulation('smart-factory', folder, [...load, '--data', data, '--mqtt', mqttUrl]);
 }
 
@@ -27,25 +28,27 @@ async function storeMore(readings: number, http: () => string, simulation: Simul
   const before = await readingsStored(http());
   await waitFor(
     `${readings} more readings stored`,
-    90_000,
+    150_000,
     async () => (await readingsStored(http())) >= before + readings,
   );
   expect(simulation.running(), 'the fault must come in the middle of the load').toBe(true);
 }
 
-async function judge(simulation: Simulation, seconds: number, http: string, folder: string): Promise<Verdict> {
-  const readings = sensors * seconds;
-  expect(await simulation.done).toMatchObject({ sentReadings: readings, ackedReadings: readings });
+/** Ends the load, and compares its journal with the store. */
+async function judge(simulation: Simulation, http: string, folder: string): Promise<Verdict> {
+  simulation.end();
+  const { sentReadings, ackedReadings } = await simulation.done;
+  expect(ackedReadings).toBe(sentReadings);
   const verdict = await verifyJournal(simulation.journal, http, folder);
   console.log(JSON.stringify({ ...verdict, examples: verdict.examples.slice(0, 3) }));
   expect(verdict).toMatchObject(faultless);
-  expect(verdict.readings.found).toBe(readings);
+  expect(verdict.readings.found).toBe(sentReadings);
   expect(verdict.alerts.expected).toBeGreaterThan(0);
   return verdict;
 }
 
 /** kill -9 of the one process, `kills` times, under load. */
-export async function killEmbedded(kills: number, seconds: number): Promise<void> {
+export async function killEmbedded(kills: number): Promise<void> {
   const folder = await tempDir();
   showLogsOnFailure(folder);
   const [httpPort, mqttPort] = (await freePorts(2)) as [number, number];
@@ -55,23 +58,37 @@ export async function killEmbedded(kills: number, seconds: number): Promise<void
   const start = () => startFieldline({ name: 'up', args, folder, httpPort });
   let line = await start();
   onTestFinished(() => line.kill9());
-  const simulation = startFactory(folder, seconds, data, `mqtt://127.0.0.1:${mqttPort}`);
+  const simulation = startFactory(folder, data, `mqtt://127.0.0.1:${mqttPort}`);
   for (let kill = 0; kill < kills; kill += 1) {
     await storeMore(6_000, () => line.http, simulation);
     await line.kill9();
     line = await start();
   }
-  await judge(simulation, seconds, line.http, folder);
+  await storeMore(6_000, () => line.http, simulation);
+  await judge(simulation, line.http, folder);
   await line.terminate();
 }
 
-/** Each fault of the cluster profile, and how the line goes on after it. */
+/** Each fault of the cluster profile; `goesOn` waits until more is stored, with the fault there or after it. */
 const faults = {
   gateway: (line: ClusterLine) => line.kill9AndRestart('gateway'),
   ingest: (line: ClusterLine) => line.kill9AndRestart('ingest'),
   kafka: async ({ servers }: ClusterLine) => {
     await servers.kafka.kill9(0);
     await servers.kafka.restart(0);
+  },
+  oneBroker: async ({ servers }: ClusterLine, goesOn: () => Promise<void>) => {
+    await servers.kafka.kill9(1);
+    await goesOn();
+    await servers.kafka.restart(1);
+  },
+  allBrokers: async ({ servers }: ClusterLine) => {
+    await servers.kafka.kill9();
+    await Promise.all([0, 1, 2].map((broker) => servers.kafka.restart(broker)));
+  },
+  frozenBroker: async ({ servers }: ClusterLine, goesOn: () => Promise<void>) => {
+    servers.kafka.freeze(2);
+    await goesOn().finally(() => servers.kafka.thaw(2));
   },
   influxd: async ({ servers }: ClusterLine) => {
     await servers.influxd.kill9();
@@ -80,16 +97,38 @@ const faults = {
 };
 export type ClusterFault = keyof typeof faults;
 
-/** kill -9 of parts of the cluster profile, one after another, under load. */
-export async function killCluster(wanted: readonly ClusterFault[], seconds: number): Promise<void> {
+export interface KillOptions {
+  readonly brokers?: 1 | 3;
+  /** Connected while the faults happen; see `startBystanders`. */
+  readonly bystanders?: { readonly idle: number; readonly deaf: number };
+}
+
+/** Faults of the cluster profile, one after another, under load. */
+export async function killCluster(
+  wanted: readonly ClusterFault[],
+  { brokers = 1, bystanders }: KillOptions = {},
+): Promise<void> {
   const folder = await tempDir();
   showLogsOnFailure(folder);
-  const line = await startClusterLine(folder);
+  const line = await startClusterLine(folder, { brokers });
   onTestFinished(() => line.stop());
-  const simulation = startFactory(folder, seconds, line.data, line.mqttUrl);
+  const crowd = bystanders && (await startCrowd(line, bystanders));
+  const simulation = startFactory(folder, line.data, line.mqttUrl);
+  const goesOn = () => storeMore(10_000, () => line.parts.ingest.http, simulation);
   for (const fault of wanted) {
-    await storeMore(10_000, () => line.parts.ingest.http, simulation);
-    await faults[fault](line);
+    await goesOn();
+    await faults[fault](line, goesOn);
   }
-  await judge(simulation, seconds, line.parts.serve.http, folder);
+  await goesOn();
+  const { readings } = await judge(simulation, line.parts.serve.http, folder);
+  const { expected: sent, acknowledged: acked, found: stored, lost, duplicated } = readings;
+  console.table([{ faults: wanted.join(' '), seed: 1, sent, acked, stored, lost, duplicated }]);
+  if (crowd) expect(crowd.idle()).toBe(bystanders.idle);
+}
+
+async function startCrowd(line: ClusterLine, { idle, deaf }: { idle: number; deaf: number }): Promise<Bystanders> {
+  const secret = await loadSecret(join(line.data, 'secrets', 'device-secret'), { create: false });
+  const crowd = await startBystanders({ port: Number(new URL(line.mqttUrl).port), secret, idle, deaf });
+  onTestFinished(() => crowd.close());
+  return crowd;
 }

@@ -20,8 +20,11 @@ export interface ClusterLine {
 
 const commands = { gateway: ['gateway', 'run'], ingest: ['cloud', 'ingest'], serve: ['cloud', 'serve'] } as const;
 
-export async function startClusterLine(folder: string): Promise<ClusterLine> {
-  const servers = await startClusterServers();
+export async function startClusterLine(
+  folder: string,
+  kafka: Parameters<typeof startClusterServers>[0] = {},
+): Promise<ClusterLine> {
+  const servers = await startClusterServers(kafka);
   const [mqttPort, gateway, ingest, serve] = (await freePorts(4)) as [number, number, number, number];
   const data = join(folder, 'data');
   mkdirSync(data, { recursive: true });

@@ -50,12 +50,18 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs `fieldline …` to its end. */
-export async function runFieldline(args: readonly string[], folder: string, withinMs: number): Promise<CommandResult> {
+/** Runs `fieldline …` to its end, which `terminate` asks for. */
+export async function runFieldline(
+  args: readonly string[],
+  folder: string,
+  withinMs: number,
+  terminate?: AbortSignal,
+): Promise<CommandResult> {
   const child = spawn(process.execPath, ['--enable-source-maps', fieldline, ...args], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  terminate?.addEventListener('abort', () => child.kill('SIGTERM'));
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
@@ -87,13 +93,17 @@ export function writeConfig(folder: string, config: object): string {
 export interface Simulation {
   readonly done: Promise<SimulationProgress>;
   running(): boolean;
+  /** Ends the load before its time. */
+  end(): void;
   readonly journal: string;
 }
 
 /** Starts a simulation in a process of its own. */
 export function startSimulation(scenario: string, folder: string, args: readonly string[]): Simulation {
   const journal = join(folder, 'journal.jsonl');
-  const run = runFieldline(['simulate', scenario, ...args, '--journal', journal, '--json'], folder, 600_000);
+  const ending = new AbortController();
+  const command = ['simulate', scenario, ...args, '--journal', journal, '--json'];
+  const run = runFieldline(command, folder, 1_200_000, ending.signal);
   const done = run.then((result) => {
     if (result.code !== 0)
       throw new Error(`the simulation ended with ${result.code}:\n${result.stdout}\n${result.stderr}`);
@@ -101,14 +111,14 @@ export function startSimulation(scenario: string, folder: string, args: readonly
   });
   let running = true;
   done.catch(() => undefined).finally(() => (running = false));
-  return { done, journal, running: () => running };
+  return { done, journal, running: () => running, end: () => ending.abort() };
 }
 
 export async function verifyJournal(
   journal: string,
   http: string,
   folder: string,
-  waitSeconds = 150,
+  waitSeconds = 400,
 ): Promise<Verdict> {
   const args = ['simulate', 'verify', journal, '--http', http, '--wait', `${waitSeconds}s`, '--json'];
   return lastJson<Verdict>(await runFieldline(args, folder, (waitSeconds + 60) * 1000));
