@@ -4,6 +4,7 @@ import { maxPayloadBytes } from '#core/contract/transfer-coding.js';
 import { commandsSchema, devicesSchema } from './devices-config.js';
 import { durationBetween } from '#core/runtime/durations.js';
 import { sourceSchema, type SourceConfig } from './intake/foreign/registry.js';
+import { aclSchema } from './identity/acl-config.js';
 
 const kib = 1024;
 const mib = 1024 * kib;
@@ -12,7 +13,15 @@ const path = z.string().min(1);
 const tlsSchema = z.strictObject({
   key: path.describe('PEM file with the private key of the gateway'),
   cert: path.describe('PEM file with the certificate of the gateway and those between it and the authority'),
-  ca: path.optional().describe('PEM file with an authority; if set, devices must show a certificate that it signed'),
+  ca: path
+    .optional()
+    .describe(
+      'PEM file with the authority of devices and clients: whoever shows a certificate that it signed needs no token',
+    ),
+  clients: z
+    .enum(['required', 'accepted'])
+    .default('required')
+    .describe('With ca. required: all must show a certificate; accepted: those that have none show a token'),
 });
 
 const mqttSchema = z.strictObject({
@@ -27,6 +36,11 @@ const mqttSchema = z.strictObject({
     .enum(['token', 'none'])
     .default('token')
     .describe('token: user name <site>/<device> and its token; none: the user name is believed'),
+  anonymous: z
+    .boolean()
+    .default(false)
+    .describe('Lets in connections without a user name, as clients; only with auth: none'),
+  acl: aclSchema,
   insecure: z
     .boolean()
     .default(false)

@@ -15,6 +15,7 @@ import { systemMachine, WallTrust } from '#core/runtime/wall-trust.js';
 import { Audit } from './audit/audit.js';
 import { MqttBroker } from './broker/mqtt-broker.js';
 import type { GatewayConfig } from './config.js';
+import { createIdentity } from './identity/identity.js';
 import { DeviceEvents } from './desired/device-events.js';
 import { createDevices } from './devices.js';
 import { EpochGuard } from './epochs/epoch-guard.js';
@@ -68,10 +69,12 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const guard = new EpochGuard({ clock, logger, random, publishCommand });
   const publish = (topic: string, payload: Uint8Array) => broker.publishReply(topic, payload);
   const foreign = openForeign(config, { log, clock, logger, random, registry, publish });
+  const identity = createIdentity({ ...config.mqtt, sources: config.sources, secret, logger });
   const events = new DeviceEvents({
     log,
     clock,
     logger,
+    onRecord: (record) => identity.book.learn(record),
     listeners: [(e) => devices.learn(e), (e) => guard.learn(e), foreign.learn],
   });
   const next: typeof relay.submit = (message, decoded) => {
@@ -83,7 +86,8 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const intake = new Intake({ clock, logger, maxPayloadBytes, foreign: foreign.take, next });
   const broker = new MqttBroker({
     ...config.mqtt,
-    auth: { mode: config.mqtt.auth, secret },
+    identity,
+    audit,
     limits: config.limits,
     intake,
     onReading: (device) => devices.reads(device),

@@ -40,6 +40,9 @@ export interface FleetListener {
   device?(device: FleetDevice): void;
 }
 
+/** Records about a device that are not by it: none of them says that it was ever there. */
+const saidByOthers: ReadonlySet<string> = new Set(['config', 'credential', 'registration', 'command']);
+
 /**
  * What is known of the devices now, in bounded memory: read from the log beside the ingest, so that the live view
  * neither waits for the store nor costs it anything. It starts empty; announcements are read from the beginning,
@@ -140,8 +143,7 @@ export class Fleet implements Part {
 
   private learn(record: StoredRecord): void {
     const event = readDeviceEvent(record);
-    // A desired config is said to the device, not by it.
-    if (!event || event.kind === 'config') return;
+    if (!event || saidByOthers.has(event.kind)) return;
     const device = this.admit(event.device, record.appendedUs);
     if (!device) return;
     this.apply(device, event, record.appendedUs);

@@ -5,7 +5,10 @@ import type { Clock } from '#core/runtime/clock.js';
 import { refreshKeepalive } from './aedes-internals.js';
 import { PacketFramer, packetType, type FramerLimits, type FramingFault } from './packet-framer.js';
 import type { Rights } from '../identity/acl.js';
+import type { CertificateOwner } from '../identity/certificate-owner.js';
+import type { Proof } from '../identity/proof.js';
 import type { HoldBudget, SenderAccount } from './hold-budget.js';
+import type { Principal } from './principal.js';
 import type { Refusals, RefusalReason } from './refusals.js';
 
 export interface ConnectionContext {
@@ -31,10 +34,15 @@ export class ConnectionStream extends Duplex {
   readonly address: string;
   readonly openedMs: number;
   client: Client | undefined;
+  /** What the other side showed in the TLS handshake. */
+  certificate: CertificateOwner | undefined;
+  /** Who the CONNECT says it is. */
+  claim: Principal | undefined;
   /** Set once the CONNECT was accepted. */
   account: SenderAccount | undefined;
   /** What it may write and read; set with the account. */
   rights: Rights | undefined;
+  proof: Proof | undefined;
   /** The topic filters that it ever subscribed to. */
   readonly filters = new Set<string>();
   /** Why the gateway closes this connection; what follows from that is not counted again. */

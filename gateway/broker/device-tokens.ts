@@ -1,15 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import { deviceToken } from '#core/runtime/device-token.js';
-import { isName, type DeviceId } from '#core/contract/names.js';
+import type { DeviceId } from '#core/contract/names.js';
 
 /** How connections show who speaks. */
 export type AuthMode = 'token' | 'none';
-
-/** The device that a user name `<site>/<device>` names; undefined if it names none. */
-export function deviceOfUserName(userName: string | undefined): DeviceId | undefined {
-  const [site, device, ...rest] = (userName ?? '').split('/');
-  return isName(site) && isName(device) && rest.length === 0 ? { site, device } : undefined;
-}
 
 /** Whether the password is this device's token; takes the same time wherever they differ. */
 export function isDeviceToken(secret: Uint8Array, device: DeviceId, password: Uint8Array | undefined): boolean {

@@ -1,7 +1,7 @@
 import type { Clock } from '#core/runtime/clock.js';
 import { RateLimiter, type Rates } from '../limits/rate-limiter.js';
 import { principalKey, type Principal } from './principal.js';
-import type { RefusalReason } from './refusals.js';
+import type { ConnectionStream } from './connection-stream.js';
 
 export interface HoldLimits {
   /** Bytes of packets taken in and not yet settled, of one device and of all. */
@@ -110,7 +110,7 @@ export class SenderAccount {
   bytes = 0;
   messages = 0;
   /** Its open connections, oldest first. */
-  readonly connections = new Set<{ refuse(reason: RefusalReason, detail: string): void }>();
+  readonly connections = new Set<Pick<ConnectionStream, 'refuse' | 'proof'>>();
   /** Monotonic milliseconds; in the past where the last message did not come too fast. */
   pacedUntilMs = 0;
   private readonly limiter: RateLimiter;

@@ -1,27 +1,37 @@
-import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls';
+import type { Clock } from '#core/runtime/clock.js';
 import { FatalError, messageOf, systemCode } from '#core/runtime/errors.js';
+import type { Logger } from '#core/runtime/logger.js';
+import { certificateOwner, type CertificateOwner } from '../identity/certificate-owner.js';
+import { readTlsFiles, TlsReload, type TlsFiles, type TlsMaterial } from './tls-files.js';
 
-/** Paths of PEM files. With `ca`, clients must show a certificate that it signed. */
-export interface TlsFiles {
-  readonly key: string;
-  readonly cert: string;
-  readonly ca?: string | undefined;
+export interface TlsListening extends TlsFiles {
+  /** With `ca`: whether a connection must show a certificate, or may. */
+  readonly clients?: 'required' | 'accepted';
 }
 
 export interface ListenerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly tls?: TlsFiles | undefined;
+  readonly tls?: TlsListening | undefined;
   readonly maxConnections: number;
   readonly handshakeTimeoutMs: number;
-  readonly onConnection: (socket: Socket) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** `certificate`: that of the other side, if it showed one; an authority signed it, and it names somebody. */
+  readonly onConnection: (socket: Socket, certificate?: CertificateOwner) => void;
   /** A connection was turned away before it could speak. */
-  readonly onTurnedAway: (reason: 'connection-limit' | 'tls', address: string | undefined) => void;
+  readonly onTurnedAway: (
+    reason: 'connection-limit' | 'tls' | 'certificate',
+    address: string | undefined,
+    detail: string,
+  ) => void;
   /** A connection could not be accepted, as when the process has no file descriptors left. */
   readonly onError: (error: Error) => void;
+  /** The gateway's certificate, now and when another takes its place. */
+  readonly onCertificate?: (expiresMs: number) => void;
 }
 
 const tcpKeepAliveMs = 60_000;
@@ -35,7 +45,7 @@ export function isLoopback(host: string): boolean {
 export async function listen(options: ListenerOptions): Promise<Server> {
   const server = await makeServer(options);
   server.maxConnections = options.maxConnections;
-  server.on('drop', (data) => options.onTurnedAway('connection-limit', data?.remoteAddress));
+  server.on('drop', (data) => options.onTurnedAway('connection-limit', data?.remoteAddress, 'turned away'));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(bindError(error, options)));
     server.listen({ host: options.host, port: options.port }, resolve);
@@ -50,26 +60,45 @@ export function addressOf(server: Server): { host: string; port: number } {
 }
 
 async function makeServer(options: ListenerOptions): Promise<Server> {
-  const { tls, onConnection, onTurnedAway } = options;
+  const { tls, onConnection } = options;
   // A device whose host lost power never says goodbye; TCP finds out even where it asked for no MQTT keepalive.
   const tcp = { noDelay: true, keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs };
-  if (!tls) return createServer(tcp, onConnection);
-  const server = await makeTlsServer(tls, { ...tcp, handshakeTimeout: options.handshakeTimeoutMs });
-  server.on('secureConnection', onConnection);
-  server.on('tlsClientError', (_error, socket) => onTurnedAway('tls', socket.remoteAddress));
+  return tls ? makeTlsServer(tls, options, tcp) : createServer(tcp, (socket) => onConnection(socket));
+}
+
+async function makeTlsServer(tls: TlsListening, options: ListenerOptions, tcp: TlsOptions): Promise<Server> {
+  const { handshakeTimeoutMs: handshakeTimeout, onTurnedAway, onCertificate, clock, logger } = options;
+  const loaded = await readTlsFiles(tls).catch((cause: unknown) => {
+    const message = `The TLS files of the MQTT listener cannot be used: ${messageOf(cause)}`;
+    throw new FatalError('bad-config', message, { cause });
+  });
+  // A certificate is judged after the handshake, where its fault can be told apart, counted and audited.
+  const asks = { requestCert: tls.ca !== undefined, rejectUnauthorized: false };
+  const server = createTlsServer({ ...tcp, ...loaded.context, ...asks, handshakeTimeout });
+  server.on('secureConnection', (socket) => accept(socket, tls, options));
+  server.on('tlsClientError', (error, socket) => onTurnedAway('tls', socket.remoteAddress, messageOf(error)));
+  onCertificate?.(loaded.expiresMs);
+  const onLoaded = ({ expiresMs }: TlsMaterial) => onCertificate?.(expiresMs);
+  const reload = new TlsReload({ server, files: tls, loaded, clock, logger, onLoaded });
+  server.once('listening', () => reload.start());
+  server.once('close', () => reload.stop());
   return server;
 }
 
-async function makeTlsServer({ key, cert, ca }: TlsFiles, base: TlsOptions) {
-  try {
-    const files = { key: await readFile(key), cert: await readFile(cert) };
-    const clients = ca === undefined ? {} : { ca: await readFile(ca), requestCert: true, rejectUnauthorized: true };
-    return createTlsServer({ ...base, ...files, ...clients, minVersion: 'TLSv1.2' });
-  } catch (cause) {
-    throw new FatalError('bad-config', `The TLS files of the MQTT listener cannot be used: ${messageOf(cause)}`, {
-      cause,
-    });
+function accept(socket: TLSSocket, { ca, clients = 'required' }: TlsListening, options: ListenerOptions): void {
+  const certificate = ca === undefined ? undefined : socket.getPeerX509Certificate();
+  const turnAway = (detail: string): void => {
+    options.onTurnedAway('certificate', socket.remoteAddress, detail);
+    socket.on('error', () => undefined).destroy();
+  };
+  if (!certificate) {
+    if (ca !== undefined && clients === 'required') return turnAway('no certificate was shown');
+    return options.onConnection(socket);
   }
+  if (!socket.authorized) return turnAway(`the certificate is not good: ${String(socket.authorizationError)}`);
+  const owner = certificateOwner(certificate);
+  if (typeof owner === 'string') return turnAway(owner);
+  options.onConnection(socket, owner);
 }
 
 function bindError(cause: Error, { host, port }: ListenerOptions): FatalError {

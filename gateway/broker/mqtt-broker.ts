@@ -5,20 +5,24 @@ import { Histogram, type Registry } from 'prom-client';
 import { mqttTopic } from '#core/contract/mqtt-topics.js';
 import { deviceKey, isName, type DeviceId } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
-import { FatalError, RejectedError, RetryableError, systemCode } from '#core/runtime/errors.js';
+import { RejectedError, RetryableError, systemCode } from '#core/runtime/errors.js';
 import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { observe } from '#core/runtime/metrics.js';
+import type { AuditSink } from '../audit/audit.js';
+import { LoginAudit } from '../audit/login-audit.js';
+import type { CertificateOwner } from '../identity/certificate-owner.js';
+import type { Identity } from '../identity/identity.js';
 import type { MessageSink } from '../intake/message.js';
 import { ConnectAdmission } from '../limits/connect-admission.js';
 import { openBudget } from '../limits/open-budget.js';
 import { ConnectGate } from './connect-gate.js';
 import { ConnectionStream } from './connection-stream.js';
-import type { AuthMode } from './device-tokens.js';
+import { checkExposure } from './exposure.js';
 import { deviceOf } from './principal.js';
 import { FailureLimiter } from './failure-limiter.js';
 import type { HoldBudget, HoldLimits } from './hold-budget.js';
-import { addressOf, isLoopback, listen, type TlsFiles } from './listener.js';
+import { addressOf, listen, type ListenerOptions, type TlsListening } from './listener.js';
 import { PublishGate } from './publish-gate.js';
 import { Refusals, type RefusalReason } from './refusals.js';
 import { SilentAedes } from './silent-aedes.js';
@@ -43,10 +47,12 @@ export interface BrokerLimits {
 export interface MqttBrokerOptions {
   readonly host: string;
   readonly port: number;
-  readonly tls?: TlsFiles | undefined;
+  readonly tls?: TlsListening | undefined;
   /** Allows what others could listen to or speak into: a port beyond this machine without TLS or without tokens. */
   readonly insecure: boolean;
-  readonly auth: { readonly mode: AuthMode; readonly secret: Uint8Array };
+  /** Who may speak, and what of; its book is told of what stands in the log before `start`. */
+  readonly identity: Identity;
+  readonly audit: AuditSink;
   readonly limits: BrokerLimits;
   readonly intake: MessageSink;
   /** A device has begun to read its commands. */
@@ -78,6 +84,8 @@ export class MqttBroker implements Part {
   private readonly admission: ConnectAdmission;
   private readonly publishes: PublishGate;
   private readonly connects: ConnectGate;
+  private readonly logins: LoginAudit;
+  private certificateExpiresMs = NaN;
   private readonly streams = new Set<ConnectionStream>();
   private readonly ackSeconds: Histogram;
   private stopping = new AbortController();
@@ -85,7 +93,7 @@ export class MqttBroker implements Part {
   private aedes: SilentAedes | undefined;
 
   constructor(private readonly options: MqttBrokerOptions) {
-    const { limits, registry, logger, clock, intake, auth } = options;
+    const { limits, registry, logger, clock, intake, identity, audit } = options;
     this.refusals = new Refusals(registry, logger, clock);
     this.budget = openBudget({ limits: holdLimits(limits), clock, logger, registry });
     this.admission = new ConnectAdmission({
@@ -102,34 +110,31 @@ export class MqttBroker implements Part {
       intake,
       onSettled: (heldMs) => this.ackSeconds.observe(heldMs / 1000),
     });
+    this.logins = new LoginAudit({ audit, monotonicMs: () => clock.monotonicMs() });
     this.connects = new ConnectGate({
       ...shared,
-      auth,
+      identity,
+      audit: this.logins,
       budget: this.budget,
       failures: new FailureLimiter(failureLimits, () => clock.monotonicMs()),
       maxDeviceConnections: limits.maxDeviceConnections,
       ...(options.refuses && { refuses: options.refuses }),
     });
+    identity.book.onChange((owner) => this.recheck(owner));
+    const expires = 'fieldline_gateway_certificate_expires_seconds';
+    observe(registry, expires, 'When the TLS certificate ends, Unix time', () => this.certificateExpiresMs / 1000);
     observe(registry, 'fieldline_gateway_connections', 'Open MQTT connections', () => this.streams.size);
   }
 
   /** Throws FatalError `port-in-use` or `bad-config`. */
   async start(): Promise<void> {
     if (this.server) return;
-    this.checkExposure();
+    const { host, port, tls, insecure, identity, logger } = this.options;
+    const { mode: auth, anonymous } = identity;
+    checkExposure({ host, port, hasTls: tls !== undefined, auth, anonymous, insecure }, logger);
     this.aedes = await this.openAedes();
-    const { host, port, tls, limits, logger } = this.options;
     try {
-      this.server = await listen({
-        host,
-        port,
-        tls,
-        maxConnections: limits.maxConnections,
-        handshakeTimeoutMs: limits.connectTimeoutMs,
-        onConnection: (socket) => this.accept(socket),
-        onTurnedAway: (reason, address) => this.refusals.add(reason, 'turned away', { address }),
-        onError: (error) => logger.error({ err: error }, 'a connection could not be accepted'),
-      });
+      this.server = await listen(this.listening());
     } catch (error) {
       await this.closeAedes();
       throw error;
@@ -137,7 +142,23 @@ export class MqttBroker implements Part {
     this.stopping = new AbortController();
     this.publishes.start();
     void this.sweep(this.stopping.signal);
-    logger.info({ ...this.address(), tls: tls !== undefined, auth: this.options.auth.mode }, 'MQTT is open');
+    logger.info({ ...this.address(), tls: tls !== undefined, auth }, 'MQTT is open');
+  }
+
+  private listening(): ListenerOptions {
+    const { limits, logger } = this.options;
+    return {
+      ...this.options,
+      maxConnections: limits.maxConnections,
+      handshakeTimeoutMs: limits.connectTimeoutMs,
+      onConnection: (socket, certificate) => this.accept(socket, certificate),
+      onTurnedAway: (reason, address, detail) => {
+        this.refusals.add(reason, detail, { address });
+        if (reason === 'certificate') this.logins.refused(undefined, address ?? 'unknown', detail);
+      },
+      onError: (error) => logger.error({ err: error }, 'a connection could not be accepted'),
+      onCertificate: (expiresMs) => (this.certificateExpiresMs = expiresMs),
+    };
   }
 
   /** Takes no more connections or packets, gives those held until the deadline to be acknowledged, and closes. */
@@ -201,19 +222,6 @@ export class MqttBroker implements Part {
     await new Promise<void>((resolve, reject) => aedes.publish(packet, (error) => (error ? reject(error) : resolve())));
   }
 
-  private checkExposure(): void {
-    const { host, port, tls, auth, insecure, logger } = this.options;
-    const weak = [...(tls ? [] : ['without TLS']), ...(auth.mode === 'token' ? [] : ['without passwords'])].join(
-      ' and ',
-    );
-    const exposed = !isLoopback(host) && weak !== '';
-    if (exposed && !insecure) {
-      const next = 'Set gateway.mqtt.tls and auth: token, or gateway.mqtt.insecure: true if this network may do so.';
-      throw new FatalError('bad-config', `MQTT on ${host}:${port} would be open to others ${weak}. ${next}`);
-    }
-    if (exposed || auth.mode === 'none') logger.warn({ host, port }, `MQTT is served ${weak}`);
-  }
-
   private async openAedes(): Promise<SilentAedes> {
     const aedes = new SilentAedes({
       // The sweep comes first, and counts it.
@@ -242,7 +250,7 @@ export class MqttBroker implements Part {
     if (aedes) await new Promise<void>((resolve) => aedes.close(resolve));
   }
 
-  private accept(socket: Socket): void {
+  private accept(socket: Socket, certificate: CertificateOwner | undefined): void {
     if (!this.aedes || !this.server) return void socket.destroy();
     const { limits, clock } = this.options;
     const stream = new ConnectionStream(socket, {
@@ -251,6 +259,7 @@ export class MqttBroker implements Part {
       refusals: this.refusals,
       clock,
     });
+    stream.certificate = certificate;
     this.streams.add(stream);
     stream.once('close', () => this.streams.delete(stream));
     stream.client = this.aedes.handle(stream);
@@ -266,6 +275,14 @@ export class MqttBroker implements Part {
     const own = device && mqttTopic(device, 'command');
     if (own && subscriptions.some(({ topic, qos }) => qos !== refusedQos && topic.startsWith(own))) {
       this.options.onReading?.(device);
+    }
+  }
+
+  /** Cuts the connections that may not go on, now that other credentials are known. */
+  private recheck(owner: string): void {
+    const { book } = this.options.identity;
+    for (const connection of [...(this.budget.find(owner)?.connections ?? [])]) {
+      if (!book.allowsOn(owner, connection.proof!)) connection.refuse('revoked', 'what was shown is revoked');
     }
   }
 

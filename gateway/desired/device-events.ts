@@ -22,6 +22,8 @@ export interface DeviceEventsOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly listeners: readonly ((record: DeviceEventRecord) => void)[];
+  /** Hears every record, those of no device, too. */
+  readonly onRecord?: (record: StoredRecord) => void;
 }
 
 /** Reads `device-events` from its beginning and follows it: what this gateway said, and what others did. */
@@ -29,8 +31,9 @@ export class DeviceEvents implements Part {
   private readonly tail: SteadyTail;
   private running = false;
 
-  constructor({ listeners, ...options }: DeviceEventsOptions) {
+  constructor({ listeners, onRecord, ...options }: DeviceEventsOptions) {
     const tell = (record: StoredRecord): void => {
+      onRecord?.(record);
       const event = eventOf(record);
       if (event) for (const listener of listeners) listener(event);
     };
