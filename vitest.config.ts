@@ -34,7 +34,8 @@ export default defineConfig({
           exclude: ['test/pipeline/**', 'test/browser/**', 'test/**/*.long.test.ts'],
           testTimeout: 240_000,
           hookTimeout: 240_000,
-          maxWorkers: 2,
+          // They wait for servers more than they compute.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
