@@ -69,7 +69,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const guard = new EpochGuard({ clock, logger, random, publishCommand });
   const publish = (topic: string, payload: Uint8Array) => broker.publishReply(topic, payload);
   const foreign = openForeign(config, { log, clock, logger, random, registry, publish });
-  const identity = createIdentity({ ...config.mqtt, sources: config.sources, secret, logger });
+  const identity = createIdentity({ ...config.mqtt, sources: foreign.router.sources, secret, logger });
   const events = new DeviceEvents({
     log,
     clock,

@@ -15,7 +15,7 @@ export interface Rights {
 export interface WrittenSource {
   readonly topics: readonly string[];
   /** User names. */
-  readonly writers: readonly string[];
+  readonly writers: ReadonlySet<string>;
 }
 
 export interface AclOptions {
@@ -54,7 +54,7 @@ export class Acl {
   private grantsOf(principal: Principal): { write: string[]; read: string[] } {
     const { rules = [], sources = [], mode } = this.options;
     const name = principalKey(principal);
-    const taken = sources.filter(({ writers }) => mode === 'none' || writers.includes(name)).flatMap((s) => s.topics);
+    const taken = sources.filter(({ writers }) => mode === 'none' || writers.has(name)).flatMap((s) => s.topics);
     const found = rules === 'open' ? [] : rules.filter((rule) => isFor(rule, principal));
     const fill = (filter: string) => filled(filter, principal);
     return {
