@@ -54,3 +54,8 @@ export function publishPacket(topic: string | Uint8Array, payload: Uint8Array, q
   const id = qos === 0 ? Buffer.alloc(0) : Buffer.of(messageId >> 8, messageId & 255);
   return packet(0x30 | (qos << 1), Buffer.concat([text(topic), id, payload]));
 }
+
+export function subscribePacket(filters: readonly string[], qos: 0 | 1 | 2, messageId = 1): Buffer {
+  const wanted = filters.flatMap((filter) => [text(filter), Buffer.of(qos)]);
+  return packet(0x82, Buffer.concat([Buffer.of(messageId >> 8, messageId & 255), ...wanted]));
+}
