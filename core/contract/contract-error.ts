@@ -9,7 +9,8 @@ export type ContractErrorCode =
   | 'relative-time'
   | 'wrong-identity'
   | 'duplicate-time'
-  | 'catalogue-hash';
+  | 'catalogue-hash'
+  | 'unknown-metric';
 
 /** A message that can never become valid by sending it again: dead-letter it, then acknowledge it. */
 export class ContractError extends Error {
