@@ -3,17 +3,31 @@ import { Duplex } from 'node:stream';
 import type { Client } from 'aedes';
 import type { Clock } from '#core/runtime/clock.js';
 import { refreshKeepalive } from './aedes-internals.js';
-import { PacketFramer, packetType, type FramerLimits, type FramingFault } from './packet-framer.js';
 import type { Rights } from '../identity/acl.js';
 import type { CertificateOwner } from '../identity/certificate-owner.js';
 import type { Proof } from '../identity/proof.js';
+import type { AnswerSink } from './acknowledgements.js';
 import type { HoldBudget, SenderAccount } from './hold-budget.js';
+import { KnownTopics } from './known-topics.js';
+import type { OpenPublishes } from './open-publishes.js';
+import { PacketFramer, packetType, type FramerLimits, type FramingFault } from './packet-framer.js';
 import type { Principal } from './principal.js';
+import type { PublishRoute } from './publish-route.js';
 import type { Refusals, RefusalReason } from './refusals.js';
+
+/** Takes the packets of publishes before aedes would. */
+export interface PublishTaker {
+  /** `false` leaves it to aedes; if it is taken, what was reserved for it has gone with it. */
+  publish(stream: ConnectionStream, packet: Buffer, reserved: number): boolean;
+  pubrel(stream: ConnectionStream, messageId: number): boolean;
+  /** The connection is gone, which may have been open. */
+  gone(stream: ConnectionStream): void;
+}
 
 export interface ConnectionContext {
   readonly limits: FramerLimits;
   readonly budget: HoldBudget;
+  readonly publishes: PublishTaker;
   readonly refusals: Refusals;
   readonly clock: Clock;
 }
@@ -23,14 +37,17 @@ const lingerMs = 1000;
 const packetGraceMs = 30_000;
 /** Slower than this, a packet is taken for an attack that keeps room reserved. */
 const minBytesPerMs = 1;
+/** Publishes tell aedes that the device is alive, at most so often. */
+const refreshEveryMs = 20;
 
 /**
- * What aedes reads instead of the socket: whole MQTT packets, and only as many as there is room to hold.
+ * What aedes reads instead of the socket: whole MQTT packets, and only as many as there is room to hold. It never sees
+ * the publishes that go into the log: those are taken out here, and answered past it.
  *
  * One CONNECT, then nothing until it was accepted; each PUBLISH reserves its bytes in the device's account first.
  * Without room the socket is not read, so the device's own TCP stack holds it back.
  */
-export class ConnectionStream extends Duplex {
+export class ConnectionStream extends Duplex implements AnswerSink {
   readonly address: string;
   readonly openedMs: number;
   client: Client | undefined;
@@ -45,14 +62,29 @@ export class ConnectionStream extends Duplex {
   proof: Proof | undefined;
   /** The topic filters that it ever subscribed to. */
   readonly filters = new Set<string>();
+  /** Where what it publishes goes. */
+  readonly routes = new KnownTopics<PublishRoute>();
+  /** Its QoS 2 publishes; set when the CONNECT was accepted. */
+  openPublishes: OpenPublishes<ConnectionStream> | undefined;
+  /** Whether the CONNECT asked for a session that outlives the connection. */
+  keepsSession = false;
+  /** Publishes that are held for it. */
+  held = 0;
   /** Why the gateway closes this connection; what follows from that is not counted again. */
   refusal: RefusalReason | undefined;
   private readonly framer: PacketFramer;
   private phase: 'new' | 'connecting' | 'open' | 'closing' = 'new';
   private blocked = false;
   private ended = false;
+  /** Answers were written that its socket has not taken yet. */
+  private draining = false;
   private packetDeadlineMs = Infinity;
-  /** Reserved for packets that aedes has not yet handed to the publish hook. */
+  /** Reserved for the publish that was let in last. */
+  private reservedBytes = 0;
+  /** Its length, until the deadline of a part of it is set. */
+  private begunBytes: number | undefined;
+  private refreshedMs = -Infinity;
+  /** Reserved for publishes that nobody has taken over yet. */
   private arriving = { bytes: 0, messages: 0 };
 
   constructor(
@@ -64,9 +96,11 @@ export class ConnectionStream extends Duplex {
     this.openedMs = context.clock.monotonicMs();
     this.framer = new PacketFramer(context.limits, {
       admit: (type, length) => this.admit(type, length),
-      take: (packet) => this.deliver(packet),
+      take: (packet, type) => this.takePacket(packet, type),
     });
-    socket.on('data', (chunk: Buffer) => this.advance(() => this.framer.write(chunk)));
+    socket.on('data', (chunk: Buffer) => {
+      if (!this.destroyed) this.advance(this.framer.write(chunk));
+    });
     socket.on('end', () => this.finish());
     socket.on('error', (error) => this.destroy(error));
     // After an orderly end aedes may still have packets to read; it destroys the stream when it has read them.
@@ -84,7 +118,7 @@ export class ConnectionStream extends Duplex {
     this.resumeReading();
   }
 
-  /** The publish hook has taken over the oldest packet: its bytes are now the hook's to release. */
+  /** aedes has taken over its oldest publish: the bytes are now the hook's to release. */
   handOver(bytes: number): void {
     // aedes reads on for a moment after the connection is lost, and what was reserved is given back already.
     if (this.destroyed) return this.account!.charge(bytes);
@@ -112,8 +146,22 @@ export class ConnectionStream extends Duplex {
     if (this.client && (this.blocked || this.framer.inPacket)) refreshKeepalive(this.client);
   }
 
+  /** Answers go past aedes and the stream. Whoever does not read them is not read from. */
+  writeAnswers(packets: Buffer): void {
+    const { socket } = this;
+    if (!socket.writable) return;
+    if (this.client) refreshKeepalive(this.client);
+    if (socket.write(packets) || this.draining) return;
+    this.draining = true;
+    socket.pause();
+    socket.once('drain', () => {
+      this.draining = false;
+      this._read();
+    });
+  }
+
   override _read(): void {
-    if (!this.blocked && this.phase !== 'closing') this.socket.resume();
+    if (!this.blocked && !this.draining && this.phase !== 'closing') this.socket.resume();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
@@ -132,6 +180,7 @@ export class ConnectionStream extends Duplex {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.context.budget.cancel(this.resumeReading);
+    this.context.publishes.gone(this);
     const { account, arriving } = this;
     if (account) {
       account.connections.delete(this);
@@ -159,33 +208,50 @@ export class ConnectionStream extends Duplex {
       this.phase = 'connecting';
       return type === packetType.connect ? 'take' : 'protocol-error';
     }
-    if (this.phase !== 'open') return 'wait';
+    // A packet before this one may have ended the connection.
+    if (this.phase !== 'open' || this.destroyed) return 'wait';
     if (type !== packetType.publish) return 'take';
     const bytes = Math.min(length, this.context.limits.maxPublishBytes);
     if (!this.account!.reserve(bytes)) return 'wait';
     this.arriving.bytes += bytes;
     this.arriving.messages += 1;
-    this.packetDeadlineMs = this.context.clock.monotonicMs() + packetGraceMs + length / minBytesPerMs;
+    this.reservedBytes = bytes;
+    this.begunBytes = length;
     return 'take';
   }
 
-  private deliver(packet: Buffer): void {
+  private takePacket(packet: Buffer, type: number): void {
+    const { publishes } = this.context;
+    // A packet is taken before the next one is let in.
+    if (type === packetType.publish && publishes.publish(this, packet, this.reservedBytes)) return;
+    if (type === packetType.pubrel && packet.length === 4 && publishes.pubrel(this, packet.readUInt16BE(2))) return;
     // The queue is bounded by what was reserved, and for other packets by pausing here.
     if (!this.push(packet)) this.socket.pause();
   }
 
   /** An arrow, so that the budget can tell one waiter from another. */
   private readonly resumeReading = (): void => {
-    if (!this.destroyed) this.advance(() => this.framer.resume());
+    if (!this.destroyed) this.advance(this.framer.resume());
   };
 
-  private advance(step: () => FramingFault | undefined): void {
+  private advance(fault: FramingFault | undefined): void {
     if (this.destroyed) return;
-    const fault = step();
-    if (!this.framer.inPacket) this.packetDeadlineMs = Infinity;
     if (fault !== undefined)
       return this.refuse(fault, `the bytes of a connection are not MQTT as taken here: ${fault}`);
+    if (this.begunBytes !== undefined) this.publishBegan(this.begunBytes);
+    if (!this.framer.inPacket) this.packetDeadlineMs = Infinity;
     this.setBlocked(this.framer.isWaiting);
+  }
+
+  /** The last of some publishes, which may not be whole yet. */
+  private publishBegan(length: number): void {
+    const nowMs = this.context.clock.monotonicMs();
+    this.begunBytes = undefined;
+    if (this.framer.inPacket) this.packetDeadlineMs = nowMs + packetGraceMs + length / minBytesPerMs;
+    // aedes does not see them, and would take the device for dead.
+    if (nowMs - this.refreshedMs < refreshEveryMs) return;
+    this.refreshedMs = nowMs;
+    refreshKeepalive(this.client!);
   }
 
   private setBlocked(blocked: boolean): void {
@@ -195,7 +261,7 @@ export class ConnectionStream extends Duplex {
       if (this.phase === 'open') budget.wait(this.resumeReading, this.account!);
     } else if (this.blocked) {
       budget.cancel(this.resumeReading);
-      this.socket.resume();
+      if (!this.draining) this.socket.resume();
       if (this.ended) this.push(null);
     }
     this.blocked = blocked;

@@ -232,7 +232,10 @@ export class MqttBroker implements Part {
       authorizeSubscribe: this.connects.authorizeSubscribe,
       authorizePublish: this.publishes.authorize,
     });
-    aedes.on('clientReady', (client) => streamOf(client).open());
+    aedes.on('clientReady', (client) => {
+      this.publishes.opened(streamOf(client), client);
+      streamOf(client).open();
+    });
     aedes.on('subscribe', (subscriptions, client) => this.noteReading(subscriptions, client));
     aedes.on('keepaliveTimeout', (client) => streamOf(client).refuse('keepalive', 'nothing came for 1.5 × keepalive'));
     aedes.on('clientError', (client, error) => this.noteError(client, error));
@@ -256,6 +259,7 @@ export class MqttBroker implements Part {
     const stream = new ConnectionStream(socket, {
       limits: { maxPublishBytes: limits.maxPayloadBytes + publishHeadBytes, maxControlBytes },
       budget: this.budget,
+      publishes: this.publishes,
       refusals: this.refusals,
       clock,
     });

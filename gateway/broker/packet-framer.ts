@@ -1,5 +1,5 @@
 /** The control packet types that the gateway looks at. [MQTT-2.2.1] */
-export const packetType = { connect: 1, publish: 3 } as const;
+export const packetType = { connect: 1, publish: 3, pubrel: 6 } as const;
 
 /** Why the bytes of a connection cannot be MQTT that we take. */
 export type FramingFault = 'protocol-error' | 'packet-too-large';
@@ -9,7 +9,7 @@ export interface PacketGate {
   /** Asked at each header, before a byte of the packet is kept. After `wait`, `resume` asks again. */
   admit(type: number, length: number): 'take' | 'wait' | FramingFault;
   /** One whole packet; the bytes are the receiver's. */
-  take(packet: Buffer): void;
+  take(packet: Buffer, type: number): void;
 }
 
 export interface FramerLimits {
@@ -95,11 +95,11 @@ export class PacketFramer {
     return type !== packetType.publish && length > this.limits.maxControlBytes;
   }
 
-  private begin({ length, size }: Header, input: Buffer, at: number): number {
+  private begin({ type, length, size }: Header, input: Buffer, at: number): number {
     const end = at + size + length;
     if (length <= this.limits.maxPublishBytes) {
       if (end <= input.length) {
-        this.gate.take(input.subarray(at, end));
+        this.gate.take(input.subarray(at, end), type);
         return end;
       }
       // Copied into one buffer of the final size: a chunk of its own for each byte of a slow sender would cost more.
@@ -121,7 +121,7 @@ export class PacketFramer {
     partial.discard -= skipped;
     if (partial.filled === partial.buffer.length && partial.discard === 0) {
       this.partial = undefined;
-      this.gate.take(partial.buffer);
+      this.gate.take(partial.buffer, partial.buffer[0]! >> 4);
     }
     return at + copied + skipped;
   }

@@ -1,14 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
-import type { AedesOptions, Client, PublishPacket } from 'aedes';
+import type { AedesOptions, Client, PublishPacket as AedesPublish } from 'aedes';
 import { parseMqttTopic } from '#core/contract/mqtt-topics.js';
 import type { Clock } from '#core/runtime/clock.js';
 import type { DeviceMessage, MessageSink, Outcome } from '../intake/message.js';
-import { beginHold, endHold, isWill, refreshKeepalive } from './aedes-internals.js';
-import type { ConnectionStream } from './connection-stream.js';
+import { Acknowledgements, answer } from './acknowledgements.js';
+import { isWill, refreshKeepalive } from './aedes-internals.js';
+import type { ConnectionStream, PublishTaker } from './connection-stream.js';
+import { KeptSessions, type OpenPublishes } from './open-publishes.js';
+import { emptyPublish, readPublish } from './publish-packet.js';
+import type { PublishRoute } from './publish-route.js';
 import type { Refusals } from './refusals.js';
 
 type Callback = (error?: Error | null) => void;
-type Topic = DeviceMessage['topic'];
 
 export interface PublishGateOptions {
   readonly intake: MessageSink;
@@ -18,38 +21,35 @@ export interface PublishGateOptions {
   readonly onSettled: (heldMs: number) => void;
 }
 
-const nothing = Buffer.alloc(0);
+/** As aedes has it. */
+const maxTopicLevels = 100;
 
 /**
- * The publish hook of aedes: the only one that runs before the PUBACK, so its callback is held until the log has the
- * message. It also runs for wills, and for each repetition of a QoS 2 publish; those are stored again, which is allowed.
+ * Takes publishes from the packets of their connections, past aedes, and answers each when the log has it; those of one
+ * connection in the order of their arrival. aedes is left with wills, and with topics that are not for the log.
  */
-export class PublishGate {
-  /** Connections with publishes held, and how many. */
-  private readonly holding = new Map<Client, number>();
+export class PublishGate implements PublishTaker {
+  /** Connections for which publishes are held. */
+  private readonly holding = new Set<ConnectionStream>();
+  private readonly answers = new Acknowledgements();
+  private readonly sessions: KeptSessions<ConnectionStream>;
+  private readonly packet = emptyPublish();
   private stopping = false;
   private readonly whenIdle = new Set<() => void>();
 
-  constructor(private readonly options: PublishGateOptions) {}
+  constructor(private readonly options: PublishGateOptions) {
+    this.sessions = new KeptSessions(() => options.clock.monotonicMs());
+  }
 
+  /** The hook of aedes: the only one that runs before its PUBACK. */
   readonly authorize: NonNullable<AedesOptions['authorizePublish']> = (client, packet, callback) => {
     if (client === null) return callback(new Error('a publish without a connection'));
     const stream = client.conn as ConnectionStream;
     if (isWill(client, packet)) return this.will(stream, packet, callback);
+    // Whether it may was asked before aedes had it.
     stream.handOver(packet.length!);
-    const account = stream.account!;
-    const topic = this.check(client, stream, packet);
-    if (topic instanceof Error) {
-      account.release(packet.length!);
-      stream.refusal = topic.reason;
-      return callback(topic);
-    }
-    this.hold(client, packet, topic, (outcome) => {
-      account.release(packet.length!);
-      // What is returned is never acknowledged: its connection ends with the gateway.
-      if (outcome === 'stored') callback(null);
-      if (outcome === 'refused') callback(this.refuse(client, 'another pack has this number in this epoch'));
-    });
+    stream.account!.release(packet.length!);
+    callback(null);
   };
 
   start(): void {
@@ -63,69 +63,122 @@ export class PublishGate {
 
   /** Resolves when nothing is held, and the acknowledgements are on their way, or after `withinMs`. */
   async idle(withinMs: number): Promise<void> {
-    // What was just read is on its way to the hook.
+    // What was just read is on its way to the intake.
     await setImmediate();
     const settled = new AbortController();
     this.whenIdle.add(() => settled.abort());
     if (this.holding.size > 0) await this.options.clock.sleep(withinMs, settled.signal);
-    await setImmediate();
+    this.answers.flush();
   }
 
   /** Keeps the connections alive that are quiet because of us. */
   refresh(): void {
-    for (const client of this.holding.keys()) refreshKeepalive(client);
+    for (const { client } of this.holding) if (client) refreshKeepalive(client);
   }
 
-  private refuse(client: Client, detail: string): Error {
-    (client.conn as ConnectionStream).refusal = 'number-conflict';
-    return this.options.refusals.add('number-conflict', detail, { client: client.id });
+  /** The CONNECT was accepted: its open QoS 2 publishes are those of its session. */
+  opened(stream: ConnectionStream, { id }: Client): void {
+    stream.openPublishes = this.sessions.resume(id, stream, !stream.keepsSession);
   }
 
-  private check(client: Client, stream: ConnectionStream, packet: PublishPacket) {
-    const who = { client: client.id };
-    if (packet.retain) return this.options.refusals.add('retained', 'a device may not retain messages', who);
-    return (
-      topicOf(stream, packet.topic) ??
-      this.options.refusals.add('forbidden-topic', `may not publish to ${packet.topic.slice(0, 200)}`, who)
-    );
+  gone(stream: ConnectionStream): void {
+    const { client, openPublishes } = stream;
+    if (client && openPublishes) this.sessions.leave(client.id, openPublishes, stream);
   }
 
-  private hold(client: Client, packet: PublishPacket, topic: Topic, done: (outcome: Outcome) => void): void {
-    beginHold(client);
-    this.holding.set(client, (this.holding.get(client) ?? 0) + 1);
-    this.pass(topic, packet.payload as Buffer, (outcome) => {
-      this.unhold(client);
-      // What is left of the packet stays in aedes for a QoS 2 handshake, and needs no payload.
-      packet.payload = nothing;
-      endHold(client);
-      done(outcome);
+  publish(stream: ConnectionStream, bytes: Buffer, reserved: number): boolean {
+    const { packet } = this;
+    if (!readPublish(packet, bytes)) {
+      stream.refuse('protocol-error', 'a PUBLISH that is none');
+      return true;
+    }
+    const { topicStart, topicEnd, payloadStart, retain, qos, messageId } = packet;
+    const route =
+      stream.routes.find(bytes, topicStart, topicEnd) ??
+      this.judge(stream, bytes.toString('utf8', topicStart, topicEnd));
+    if (route?.to === 'aedes') return false;
+    if (route && retain) stream.refuse('retained', 'a device may not retain messages');
+    if (!route || retain) return true;
+    stream.handOver(reserved);
+    if (qos === 2 && this.isRepeated(stream, messageId)) stream.account!.release(reserved);
+    else this.hold(stream, route.topic, bytes.subarray(payloadStart), reserved, qos, messageId);
+    return true;
+  }
+
+  pubrel({ openPublishes }: ConnectionStream, messageId: number): boolean {
+    if (!openPublishes?.end(messageId)) return false;
+    this.answers.add(openPublishes.connection, answer.pubcomp, messageId);
+    return true;
+  }
+
+  /** What becomes of a topic's publishes; undefined, and the connection ends, if it may not write there. */
+  private judge(stream: ConnectionStream, topic: string): PublishRoute | undefined {
+    // [MQTT-3.3.2-2]
+    const isTopic = !/[+#]/.test(topic) && topic.split('/', maxTopicLevels + 1).length <= maxTopicLevels;
+    const route = isTopic ? routeOf(stream, topic) : undefined;
+    if (route) stream.routes.learn(topic, route);
+    else stream.refuse(isTopic ? 'forbidden-topic' : 'protocol-error', `may not publish to ${topic.slice(0, 200)}`);
+    return route;
+  }
+
+  /** Whether it is a publish that is open already; it is answered when the log has it. */
+  private isRepeated({ openPublishes }: ConnectionStream, messageId: number): boolean {
+    const state = openPublishes!.begin(messageId);
+    if (state === 'stored') this.answers.add(openPublishes!.connection, answer.pubrec, messageId);
+    return state !== 'new';
+  }
+
+  private hold(
+    stream: ConnectionStream,
+    topic: DeviceMessage['topic'],
+    payload: Buffer,
+    reserved: number,
+    qos: 0 | 1 | 2,
+    messageId: number,
+  ): void {
+    const { account } = stream;
+    this.holding.add(stream);
+    stream.held += 1;
+    this.pass(topic, payload, (outcome) => {
+      account!.release(reserved);
+      this.unhold(stream);
+      if (qos === 2) this.settleOpen(stream.openPublishes!, messageId, outcome);
+      else if (qos === 1 && outcome === 'stored') this.answers.add(stream, answer.puback, messageId);
+      // What is returned is never acknowledged: its connection ends with the gateway.
+      if (outcome === 'refused') stream.refuse('number-conflict', 'another pack has this number in this epoch');
     });
   }
 
-  private unhold(client: Client): void {
-    const left = this.holding.get(client)! - 1;
-    if (left > 0) this.holding.set(client, left);
-    else this.holding.delete(client);
-    refreshKeepalive(client);
+  private settleOpen(open: OpenPublishes<ConnectionStream>, messageId: number, outcome: Outcome): void {
+    if (outcome !== 'stored') return void open.end(messageId);
+    open.stored(messageId);
+    // The device may be on another connection by now.
+    this.answers.add(open.connection, answer.pubrec, messageId);
+  }
+
+  private unhold(stream: ConnectionStream): void {
+    stream.held -= 1;
+    if (stream.held > 0) return;
+    this.holding.delete(stream);
     if (this.holding.size === 0) for (const resolve of this.whenIdle) resolve();
   }
 
-  private will(stream: ConnectionStream, packet: PublishPacket, callback: Callback): void {
+  private will(stream: ConnectionStream, packet: AedesPublish, callback: Callback): void {
     const { account } = stream;
-    const topic = topicOf(stream, packet.topic);
-    if (topic === undefined || this.stopping) return callback(new Error('the will is not stored'));
+    const route = routeOf(stream, packet.topic);
+    if (route?.to !== 'log' || this.stopping) return callback(new Error('the will is not stored'));
     const payload = packet.payload as Buffer;
     // Nothing holds a device back from being lost again and again.
     if (!account!.reserve(payload.length)) {
       return callback(this.options.refusals.add('will-without-room', 'no room for a will', { sender: account!.key }));
     }
-    this.pass(topic, payload, (outcome) => {
+    this.pass(route.topic, payload, (outcome) => {
       account!.release(payload.length);
       if (outcome === 'stored') callback(null);
     });
   }
 
-  private pass(topic: Topic, payload: Buffer, settled: (outcome: Outcome) => void): void {
+  private pass(topic: DeviceMessage['topic'], payload: Buffer, settled: (outcome: Outcome) => void): void {
     const { clock, intake, onSettled } = this.options;
     const sinceMs = clock.monotonicMs();
     const settle = (outcome: Outcome) => {
@@ -137,6 +190,8 @@ export class PublishGate {
 }
 
 /** Undefined for a topic that this connection may not write to. */
-function topicOf({ rights }: ConnectionStream, topic: string): Topic | undefined {
-  return rights?.mayPublish(topic) ? (parseMqttTopic(topic) as Topic | undefined) : undefined;
+function routeOf({ rights }: ConnectionStream, topic: string): PublishRoute | undefined {
+  if (!rights?.mayPublish(topic)) return undefined;
+  const parsed = parseMqttTopic(topic) as DeviceMessage['topic'] | undefined;
+  return parsed && { to: 'log', topic: parsed };
 }
