@@ -68,7 +68,8 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const devices = createDevices({ ...seams, ...config, publishCommand, publishConfig, disconnect });
   const guard = new EpochGuard({ clock, logger, random, publishCommand });
   const publish = (topic: string, payload: Uint8Array) => broker.publishReply(topic, payload);
-  const foreign = openForeign(config, { log, clock, logger, random, registry, publish });
+  const publishRetained: typeof publish = (topic, payload) => broker.publishRetained(topic, payload);
+  const foreign = openForeign(config, { log, clock, logger, random, registry, publish, publishRetained });
   const identity = createIdentity({ ...config.mqtt, sources: foreign.router.sources, secret, logger });
   const events = new DeviceEvents({
     log,
@@ -96,7 +97,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     logger,
     registry,
   });
-  const parts = [audit, events, foreign.heartbeats, relay, guard, broker, ...devices.parts];
+  const parts = [audit, events, foreign.heartbeats, relay, guard, broker, foreign.notices, ...devices.parts];
   return {
     start: () => startAll(parts),
     stop: (deadlineMs) => stopAll(parts, deadlineMs),

@@ -215,6 +215,11 @@ export class MqttBroker implements Part {
     await this.publish(topic, payload, false);
   }
 
+  /** The same, kept for those that come later; an empty payload takes it back. */
+  async publishRetained(topic: string, payload: Uint8Array): Promise<void> {
+    await this.publish(topic, payload, true);
+  }
+
   private async publish(topic: string, payload: Uint8Array, retain: boolean): Promise<void> {
     const { aedes } = this;
     if (!aedes) throw new RetryableError('stopped', 'the MQTT broker is closed');

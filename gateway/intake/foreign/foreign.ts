@@ -53,8 +53,16 @@ export interface ForeignDecoded {
   readonly replies?: readonly ForeignReply[];
 }
 
+/** What a source has said on a topic, retained, for as long as the gateway takes messages: that a host is there. */
+export interface ForeignNotice {
+  readonly topic: string;
+  /** `sinceMs` is when the gateway began to take messages, in milliseconds since 1970. */
+  readonly payload: (isOnline: boolean, sinceMs: number) => Uint8Array;
+}
+
 /** One configured source. It may keep what the protocol needs from message to message, bounded, and nothing else. */
 export interface ForeignDecoder {
   /** Throws ContractError, whose code is the dead letter's reason, and nothing else. */
   decode(message: ForeignMessage): ForeignDecoded;
+  readonly notice?: ForeignNotice | undefined;
 }

@@ -1,6 +1,13 @@
 import { ContractError } from '#core/contract/contract-error.js';
 import type { Clock } from '#core/runtime/clock.js';
-import type { ForeignBatch, ForeignDecoded, ForeignDecoder, ForeignMessage, ForeignReply } from '../foreign.js';
+import type {
+  ForeignBatch,
+  ForeignDecoded,
+  ForeignDecoder,
+  ForeignMessage,
+  ForeignNotice,
+  ForeignReply,
+} from '../foreign.js';
 import type { EdgeNode, Member } from './edge-node.js';
 import { EdgeNodes } from './edge-nodes.js';
 import { defineMetric, isControl, LastStamp, type MetricDefinition } from './metric-definition.js';
@@ -8,12 +15,14 @@ import { metricReadings, type MetricReadings } from './metric-readings.js';
 import { deviceName, toName } from './names.js';
 import { readPayload, type Metric, type Payload } from './payload.js';
 import { rebirthRequest } from './rebirth.js';
-import { commandTopic, parseTopic, type SparkplugTopic } from './topics.js';
+import { commandTopic, parseTopic, stateTopic, type SparkplugTopic } from './topics.js';
 
 export interface SparkplugOptions {
   readonly clock: Clock;
   /** The shortest time between two rebirth requests to one edge node. */
   readonly rebirthIntervalMs: number;
+  /** Under which the gateway says that it is there. */
+  readonly hostId?: string | undefined;
 }
 
 interface Heard {
@@ -32,7 +41,12 @@ const nothing: ForeignDecoded = { batches: [] };
 export class SparkplugDecoder implements ForeignDecoder {
   private readonly nodes = new EdgeNodes();
 
-  constructor(private readonly options: SparkplugOptions) {}
+  /** [tck-id-host-topic-phid-birth-message] */
+  readonly notice: ForeignNotice | undefined;
+
+  constructor(private readonly options: SparkplugOptions) {
+    this.notice = options.hostId === undefined ? undefined : hostNotice(options.hostId);
+  }
 
   decode(message: ForeignMessage): ForeignDecoded {
     const topic = parseTopic(message.topic);
@@ -153,4 +167,12 @@ function selfDescribed(metric: Metric): MetricDefinition | undefined {
 function bdSeqOf({ metrics }: Payload): number | undefined {
   const value = metrics.find(({ name }) => name === 'bdSeq')?.value;
   return value?.kind === 'integer' ? value.unsigned : undefined;
+}
+
+/** The birth of a host application, and its death, which has the time of the birth. */
+function hostNotice(hostId: string): ForeignNotice {
+  return {
+    topic: stateTopic(hostId),
+    payload: (online, timestamp) => Buffer.from(JSON.stringify({ online, timestamp })),
+  };
 }

@@ -25,6 +25,6 @@ birth, the edge node is asked for its births.`,
       .prefault('10s')
       .describe('Time between two rebirth requests to one edge node, at least'),
   },
-  open: ({ rebirthIntervalMs }: Pick<SparkplugOptions, 'rebirthIntervalMs'>, { clock }) =>
-    new SparkplugDecoder({ clock, rebirthIntervalMs }),
+  open: ({ rebirthIntervalMs, hostId }: Omit<SparkplugOptions, 'clock'>, { clock }) =>
+    new SparkplugDecoder({ clock, rebirthIntervalMs, hostId }),
 } satisfies ForeignSourceKind;
