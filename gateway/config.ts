@@ -4,6 +4,7 @@ import { maxPayloadBytes } from '#core/contract/transfer-coding.js';
 import { commandsSchema, devicesSchema } from './devices-config.js';
 import { durationBetween } from '#core/runtime/durations.js';
 import { sourceSchema, type SourceConfig } from './intake/foreign/registry.js';
+import { spoolSchema } from './spool/spool-config.js';
 import { aclSchema } from './identity/acl-config.js';
 
 const kib = 1024;
@@ -160,5 +161,6 @@ export const gatewayConfigSchema = z.strictObject({
     .default([])
     .describe('What else may publish here, and how it is read; a topic belongs to the first source that takes it'),
   foreign: foreignSchema.prefault({}).describe('Devices that do not speak our contract, of all sources together'),
+  spool: spoolSchema.prefault({}).describe('A disk that acknowledges while the log is away'),
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;

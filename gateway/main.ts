@@ -8,6 +8,7 @@ import type { DeviceId } from '#core/contract/names.js';
 import type { EventLog } from '#core/log/log.js';
 import { buildTimeUs } from '#core/runtime/build-time.js';
 import type { Clock } from '#core/runtime/clock.js';
+import type { DataDirectory } from '#core/runtime/data-directory.js';
 import type { HttpDoor } from '#core/runtime/http-door.js';
 import { startAll, stopAll, type Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
@@ -23,6 +24,8 @@ import { openForeign } from './intake/foreign/open-foreign.js';
 import { Intake } from './intake/intake.js';
 import { isForeign } from './intake/message.js';
 import { Relay } from './relay/relay.js';
+import { openSpool } from './spool/open-spool.js';
+import type { SpooledLog } from './spool/spooled-log.js';
 import { TimeAnswers } from './relay/time-answers.js';
 
 export { loadSecret } from './broker/secret-file.js';
@@ -36,6 +39,8 @@ export interface GatewayDependencies {
   readonly registry: Registry;
   /** The secret of the device tokens, see `loadSecret`. */
   readonly secret: Uint8Array;
+  /** Where the spool lies, if the configuration names no place. */
+  readonly data?: Pick<DataDirectory, 'file'>;
   /** Yields [0, 1): spreads retries. */
   readonly random?: () => number;
 }
@@ -44,6 +49,8 @@ export type GatewayStatus = ReturnType<MqttBroker['status']> &
   ReturnType<Relay['status']> & {
     logHealthy: boolean;
     foreignDevices: number;
+    /** If there is one. */
+    spool?: ReturnType<SpooledLog['status']>;
   };
 
 export interface Gateway extends Part {
@@ -59,7 +66,8 @@ export interface Gateway extends Part {
 export function createGateway(config: GatewayConfig, dependencies: GatewayDependencies): Gateway {
   const { log, clock, logger, registry, secret, random = Math.random } = dependencies;
   const audit = new Audit({ log, clock, logger, registry });
-  const relay = new Relay({ log, clock, random, logger, registry });
+  const spool = openSpool(config.spool, dependencies);
+  const relay = new Relay({ log, ...(spool && { spool }), clock, random, logger, registry });
   const publishCommand: Gateway['publishCommand'] = (...command) => broker.publishCommand(...command);
   const answers = new TimeAnswers({ clock, logger, publishCommand, trusts: trustOf(config.time) });
   const publishConfig: typeof broker.publishConfig = (...config) => broker.publishConfig(...config);
@@ -97,12 +105,12 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     logger,
     registry,
   });
-  const parts = [audit, events, foreign.heartbeats, relay, guard, broker, foreign.notices, ...devices.parts];
+  const parts = [audit, events, foreign.heartbeats, ...(spool ? [spool.log] : []), relay, guard, broker, foreign.notices, ...devices.parts];
   return {
     start: () => startAll(parts),
     stop: (deadlineMs) => stopAll(parts, deadlineMs),
     address: () => broker.address(),
-    status: () => ({ ...broker.status(), ...relay.status(), ...foreign.status(), logHealthy: log.healthy() }),
+    status: () => ({ ...broker.status(), ...relay.status(), ...foreign.status(), ...(spool && { spool: spool.log.status() }), logHealthy: log.healthy() }),
     publishCommand,
     door: devices.door,
   };

@@ -9,7 +9,7 @@ export const gatewayLine: PartLine = async (seams) => {
   const { config, logger, registry } = seams;
   const secret = await loadSecret(deviceSecretFile(config), { create: true });
   const log = openSharedLog(seams);
-  const gateway = createGateway(config.gateway, { log, secret, clock, logger, registry });
+  const gateway = createGateway(config.gateway, { log, secret, clock, logger, registry, data: seams.data });
   const notReady = () => (log.healthy() ? [] : ['The log takes nothing.']);
   return [
     log,

@@ -70,10 +70,8 @@ export class Intake implements MessageSink {
   private decode(message: IncomingMessage): { message: IncomingMessage; decoded: Decoded } {
     const { maxPayloadBytes } = this.options;
     if (message.payload.byteLength > maxPayloadBytes) {
-      return {
-        message,
-        decoded: deadLetter(message, 'too-large', `more than ${maxPayloadBytes} bytes; the rest was not kept`),
-      };
+      const detail = `more than ${maxPayloadBytes} bytes; the rest was not kept`;
+      return { message, decoded: deadLetter(message, 'too-large', detail, undefined, 'cut') };
     }
     try {
       if (isForeign(message)) return this.options.foreign!(message);

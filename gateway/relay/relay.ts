@@ -12,6 +12,8 @@ import { RelayMeter } from './relay-meter.js';
 
 export interface RelayOptions {
   readonly log: EventLog;
+  /** Takes the place of `log` for some senders. */
+  readonly spool?: { readonly log: EventLog; readonly takes: (message: IncomingMessage) => boolean };
   readonly clock: Clock;
   /** Yields [0, 1). */
   readonly random: () => number;
@@ -103,8 +105,9 @@ export class Relay implements Part {
   private async store(items: readonly Item[]): Promise<void> {
     const loaded = items.filter(({ decoded }) => decoded.records.length > 0);
     const records = loaded.flatMap(({ decoded }) => decoded.records);
-    let result = await this.announce(items);
-    if (result === 'stored' && loaded[0]) result = await this.append(loaded[0].decoded.topic, records);
+    const log = this.logOf(items[0]!);
+    let result = await this.announce(log, items);
+    if (result === 'stored' && loaded[0]) result = await this.append(log, loaded[0].decoded.topic, records);
     if (result === 'stored') for (const item of items) this.settle(item, 'stored');
     if (!(result instanceof RejectedError)) return;
     // The log took none of the records: alone, all but the offender pass.
@@ -112,10 +115,16 @@ export class Relay implements Part {
     else await this.setAside(items[0]!, result);
   }
 
+  /** The same for all messages of a lane. */
+  private logOf({ message }: Item): EventLog {
+    const { log, spool } = this.options;
+    return spool?.takes(message) ? spool.log : log;
+  }
+
   /** What must be durable before the records of these items. */
-  private async announce(items: readonly Item[]): Promise<'stored' | 'ended' | RejectedError> {
+  private async announce(log: EventLog, items: readonly Item[]): Promise<'stored' | 'ended' | RejectedError> {
     for (const { topic, records } of items.flatMap(({ decoded }) => decoded.before ?? [])) {
-      const result = await this.append(topic, records);
+      const result = await this.append(log, topic, records);
       if (result !== 'stored') return result;
     }
     return 'stored';
@@ -132,20 +141,21 @@ export class Relay implements Part {
       ...(cut ? [`the first ${maxDeadLetterBytes} of ${payload.byteLength} bytes`] : []),
     ].join('; ');
     const kept = cut ? { ...message, payload: payload.subarray(0, maxDeadLetterBytes) } : message;
-    item.decoded = deadLetter(kept, reason, detail, decoded.readings);
-    const result = await this.append(item.decoded.topic, item.decoded.records, 'must-take');
+    item.decoded = deadLetter(kept, reason, detail, decoded.readings, cut ? 'cut' : undefined);
+    const result = await this.append(this.logOf(item), item.decoded.topic, item.decoded.records, 'must-take');
     if (result === 'stored') this.settle(item, 'stored');
   }
 
   /** Tries until the log took the records, refused them (unless it must take them), or the relay has ended. */
   private async append(
+    log: EventLog,
     topic: string,
     records: readonly LogRecord[],
     urgency?: 'must-take',
   ): Promise<'stored' | 'ended' | RejectedError> {
     const { clock, random } = this.options;
     try {
-      return await retry(() => this.appendOnce(topic, records, urgency), {
+      return await retry(() => this.appendOnce(log, topic, records, urgency), {
         clock,
         delays: retryDelays(retrySchedule, random),
         signal: this.ending.signal,
@@ -158,12 +168,13 @@ export class Relay implements Part {
   }
 
   private async appendOnce(
+    log: EventLog,
     topic: string,
     records: readonly LogRecord[],
     urgency?: 'must-take',
   ): Promise<'stored' | RejectedError> {
     try {
-      await this.options.log.append(topic, records);
+      await log.append(topic, records);
       this.trouble = undefined;
       return 'stored';
     } catch (error) {

@@ -23,6 +23,8 @@ export interface GatewayOverrides {
   readonly mqtt?: object;
   readonly limits?: object;
   readonly time?: object;
+  readonly devices?: object;
+  readonly spool?: object;
   readonly logger?: Logger;
   /** One that another gateway has, too. */
   readonly log?: MemoryLog;
@@ -42,8 +44,8 @@ export async function startGateway(overrides: GatewayOverrides = {}): Promise<Te
   const log = new FaultyLog(memory);
   await log.ensureTopics(Object.values(logTopics));
   const registry = new Registry();
-  const { mqtt, limits, time, logger = silentLogger } = overrides;
-  const config = gatewayConfigSchema.parse({ mqtt: { port: 0, ...mqtt }, limits, time });
+  const { mqtt, limits, time, devices, spool, logger = silentLogger } = overrides;
+  const config = gatewayConfigSchema.parse({ mqtt: { port: 0, ...mqtt }, limits, time, devices, spool });
   const gateway = createGateway(config, { log, clock: systemClock, logger, registry, secret });
   await gateway.start();
   onTestFinished(async () => {
