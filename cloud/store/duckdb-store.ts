@@ -7,7 +7,7 @@ import type { Shedder } from '#core/runtime/disk-budget.js';
 import { RetryableError } from '#core/runtime/errors.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { storeError } from './duckdb/duckdb-errors.js';
-import { Mutex } from './duckdb/mutex.js';
+import { Mutex } from '#core/runtime/mutex.js';
 import { pointPages, recentPoints } from './duckdb/read-points.js';
 import { readAlerts, rollupPages } from './duckdb/read-rollups.js';
 import type { Reader } from './duckdb/reader.js';

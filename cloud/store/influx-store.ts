@@ -12,7 +12,7 @@ import { defaultBuckets, type BucketNames } from './influx/buckets.js';
 import { InfluxClient } from './influx/influx-client.js';
 import { influxCounters, type InfluxCounters } from './influx/influx-counters.js';
 import { readLedger } from './influx/ledger.js';
-import { Mutex } from './influx/mutex.js';
+import { Mutex } from '#core/runtime/mutex.js';
 import { openStore, type OpenedStore } from './influx/open-store.js';
 import { Patience } from './influx/patience.js';
 import { Reader } from './influx/reader.js';

@@ -10,7 +10,7 @@ import { GroupOffsets } from './local/group-offsets.js';
 import { GroupReader } from './local/group-reader.js';
 import { openLevel, type OpenLevel } from './local/level-file.js';
 import type { LocalTopic } from './local/local-topic.js';
-import { Mutex } from './mutex.js';
+import { Mutex } from '../runtime/mutex.js';
 import { type ReaderContext, Stopping, untilDone } from './local/reader.js';
 import { TailReader } from './local/tail-reader.js';
 import { TopicShelf } from './local/topic-shelf.js';

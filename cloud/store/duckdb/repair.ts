@@ -2,7 +2,7 @@ import { bucketStart } from '#core/contract/time.js';
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import type { RepairOutcome, RollupTier } from '../store.js';
 import { MarkAddition, type Round } from './dirty-marks.js';
-import type { Mutex } from './mutex.js';
+import type { Mutex } from '#core/runtime/mutex.js';
 import { computeSql, countRepeatsSql, deleteMarksSql, deleteRepeatsSql, deleteStaleSql } from './rollup-sql.js';
 import type { Session } from './session.js';
 import { segmentSql } from './segment-sql.js';

@@ -1,5 +1,5 @@
 import { bucketStart, dayUs, hourUs, minuteUs } from '#core/contract/time.js';
-import type { Mutex } from './mutex.js';
+import type { Mutex } from '#core/runtime/mutex.js';
 import { formCodes } from './codes.js';
 import { repairRollups } from './repair.js';
 import type { Session } from './session.js';

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { bucketStart, hourUs } from '#core/contract/time.js';
-import type { Mutex } from './mutex.js';
+import type { Mutex } from '#core/runtime/mutex.js';
 import type { Reader } from './reader.js';
 import { advanceSeal, deleteSealed } from './retire.js';
 import type { Session } from './session.js';

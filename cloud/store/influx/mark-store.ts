@@ -2,7 +2,7 @@ import type { SeriesId } from '#core/contract/names.js';
 import { Bits } from './bits.js';
 import { parseTimeUs, quoted } from './flux.js';
 import type { FluxRow } from './flux-csv.js';
-import { Mutex } from './mutex.js';
+import { Mutex } from '#core/runtime/mutex.js';
 import { stateTimeUs, type StateStore } from './state-store.js';
 import { linePrefix } from './tag-set.js';
 

@@ -11,7 +11,7 @@ import type { InfluxCounters } from './influx-counters.js';
 import { Ledger } from './ledger.js';
 import { LineWriter } from './line-writer.js';
 import { MarkStore } from './mark-store.js';
-import { Mutex } from './mutex.js';
+import { Mutex } from '#core/runtime/mutex.js';
 import type { Patience } from './patience.js';
 import type { Reader } from './reader.js';
 import { Repairer } from './repairer.js';

@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import { retryDelays } from '../../runtime/retry.js';
 import type { LogBatch, Tail, TailOptions } from '../log.js';
-import { Mutex } from '../mutex.js';
+import { Mutex } from '../../runtime/mutex.js';
 import { Outage } from '../outage.js';
 import type { ClusterLink } from './cluster-link.js';
 import { type Fetched, type FetchLimits, fetchNext, type Place } from './fetch.js';

@@ -1,6 +1,6 @@
 import { RetryableError } from '../../runtime/errors.js';
 import type { PartitionBounds, StoredRecord } from '../log.js';
-import { Mutex } from '../mutex.js';
+import { Mutex } from '../../runtime/mutex.js';
 import { ClusterLink } from './cluster-link.js';
 import type { KafkaConnection } from './connection.js';
 import { type FetchLimits, fetchNext } from './fetch.js';

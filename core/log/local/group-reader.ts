@@ -2,7 +2,7 @@ import { retryDelays } from '../../runtime/retry.js';
 import type { GroupOptions, LogBatch } from '../log.js';
 import type { GroupOffsets } from './group-offsets.js';
 import type { LocalTopic } from './local-topic.js';
-import type { Mutex } from '../mutex.js';
+import type { Mutex } from '../../runtime/mutex.js';
 import { type ReaderContext, Stopping, untilDone } from './reader.js';
 
 export interface GroupReaderOptions {

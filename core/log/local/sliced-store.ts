@@ -4,7 +4,7 @@ import { makeDirectory, removeDirectory, sweepTrash } from './directories.js';
 import { diskError } from './disk-error.js';
 import { expiredCount } from './expired-count.js';
 import type { OpenLevel } from './level-file.js';
-import { Mutex } from '../mutex.js';
+import { Mutex } from '../../runtime/mutex.js';
 import { readRange } from './read-range.js';
 import { offsetKey } from './record-codec.js';
 import { isSliceName, Slice, sliceName } from './slice.js';

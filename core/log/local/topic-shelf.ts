@@ -7,7 +7,7 @@ import { CompactedStore } from './compacted-store.js';
 import { makeDirectory } from './directories.js';
 import type { GroupOffsets } from './group-offsets.js';
 import { LocalTopic, type LocalTopicOptions } from './local-topic.js';
-import { Mutex } from '../mutex.js';
+import { Mutex } from '../../runtime/mutex.js';
 import { type OffsetRange, SlicedStore, type SlicedStoreOptions } from './sliced-store.js';
 
 export interface TopicShelfOptions extends LocalTopicOptions, SlicedStoreOptions {
