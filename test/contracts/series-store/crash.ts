@@ -45,6 +45,25 @@ export function crashCases(open: StoreOpener): void {
     }
   });
 
+  test('a point from before a crash that comes again in another epoch counts once, also behind an older one', async () => {
+    const under = await open({ retention: generousRetention });
+    try {
+      const device = new TestDevice();
+      const renewed = new TestDevice(['temp'], device);
+      const [older, newer] = [rawPoint('temp', pastDayUs + 1, 4), rawPoint('temp', pastDayUs + 5 * minuteUs, 6)];
+      await write(under.store, device.pack([newer]));
+      await under.reopen();
+      await repairAll(under.store);
+      await write(under.store, renewed.pack([older]));
+      await write(under.store, renewed.pack([newer]));
+      await repairAll(under.store);
+      expect(await allPoints(under.store, device.filter)).toHaveLength(2);
+      await expectRollupsOf(under.store, device, [older, newer]);
+    } finally {
+      await under.close();
+    }
+  });
+
   test('alerts outlive a crash', async () => {
     const under = await open({ retention: generousRetention });
     try {
