@@ -11,14 +11,16 @@ export interface RunOptions {
   /** Called when everything is up, and then every half second. */
   readonly onUp?: () => void;
   readonly onTick?: () => void;
+  /** Stops as a signal does when it resolves. */
+  readonly until?: Promise<unknown>;
 }
 
 /**
  * Starts a part, waits for SIGINT or SIGTERM, and stops it: close the input, let what is in flight run dry. A second
  * signal ends the process at once; so does a stop that takes too long. Resolves with the exit code.
  */
-export async function runUntilSignal(part: Part, { terminal, onUp, onTick }: RunOptions): Promise<number> {
-  const signal = nextSignal();
+export async function runUntilSignal(part: Part, { terminal, onUp, onTick, until }: RunOptions): Promise<number> {
+  const signal = Promise.race([nextSignal(), ...(until ? [until] : [])]);
   // A signal during a slow start, as while Kafka is away, must end it too.
   const outcome = await Promise.race([part.start().then(() => 'up' as const), signal]);
   if (outcome === 'up') {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defaultSyncMarkers } from '#core/runtime/sync-markers.js';
 import { maxPayloadBytes } from '#core/contract/transfer-coding.js';
+import { externalSchema } from './external/external-config.js';
 import { commandsSchema, devicesSchema } from './devices-config.js';
 import { durationBetween } from '#core/runtime/durations.js';
 import { sourceSchema, type SourceConfig } from './intake/foreign/registry.js';
@@ -156,6 +157,13 @@ export const gatewayConfigSchema = z.strictObject({
     .describe('What the gateway holds at most; beyond it devices wait, nothing is dropped'),
   time: timeSchema.prefault({}).describe('Telling devices the time'),
   devices: devicesSchema.prefault({}).describe('Which devices may speak'),
+  processes: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe('Processes behind the port, for `fieldline gateway run` only; limits are those of each'),
+  external: externalSchema.optional().describe('If set, devices speak to this broker, and not to gateway.mqtt'),
   commands: commandsSchema.prefault({}).describe('Telling devices what to do'),
   sources: sourcesSchema
     .default([])

@@ -14,15 +14,17 @@ import { startAll, stopAll, type Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { systemMachine, WallTrust } from '#core/runtime/wall-trust.js';
 import { Audit } from './audit/audit.js';
-import { MqttBroker } from './broker/mqtt-broker.js';
+import type { DeviceBroker, DeviceBrokerStatus } from './broker/device-broker.js';
 import type { GatewayConfig } from './config.js';
 import { createIdentity } from './identity/identity.js';
 import { DeviceEvents } from './desired/device-events.js';
 import { createDevices } from './devices.js';
 import { EpochGuard } from './epochs/epoch-guard.js';
+import { Aside } from './external/aside.js';
 import { openForeign } from './intake/foreign/open-foreign.js';
 import { Intake } from './intake/intake.js';
 import { isForeign } from './intake/message.js';
+import { openBroker } from './open-broker.js';
 import { Relay } from './relay/relay.js';
 import { openSpool } from './spool/open-spool.js';
 import type { SpooledLog } from './spool/spooled-log.js';
@@ -41,11 +43,13 @@ export interface GatewayDependencies {
   readonly secret: Uint8Array;
   /** Where the spool lies, if the configuration names no place. */
   readonly data?: Pick<DataDirectory, 'file'>;
+  /** Which gateway of several this is: the host, and the process of it, from 1. */
+  readonly place?: { readonly host: string; readonly process?: number | undefined };
   /** Yields [0, 1): spreads retries. */
   readonly random?: () => number;
 }
 
-export type GatewayStatus = ReturnType<MqttBroker['status']> &
+export type GatewayStatus = DeviceBrokerStatus &
   ReturnType<Relay['status']> & {
     logHealthy: boolean;
     foreignDevices: number;
@@ -56,6 +60,8 @@ export type GatewayStatus = ReturnType<MqttBroker['status']> &
 export interface Gateway extends Part {
   address(): { host: string; port: number };
   status(): GatewayStatus;
+  /** A sentence for each reason why devices cannot be heard now. */
+  notReady(): readonly string[];
   /** Sends a command, QoS 1, to a connected device. Throws RetryableError `unavailable` if it is not connected. */
   publishCommand(device: DeviceId, id: string, payload: Uint8Array): Promise<void>;
   /** Where operators say what configs they desire, for an HTTP server of the process. */
@@ -65,6 +71,7 @@ export interface Gateway extends Part {
 /** The gateway: takes what devices publish, and acknowledges it once the log has it. */
 export function createGateway(config: GatewayConfig, dependencies: GatewayDependencies): Gateway {
   const { log, clock, logger, registry, secret, random = Math.random } = dependencies;
+  const { place = { host: 'gateway' } } = dependencies;
   const audit = new Audit({ log, clock, logger, registry });
   const spool = openSpool(config.spool, dependencies);
   const relay = new Relay({ log, ...(spool && { spool }), clock, random, logger, registry });
@@ -74,7 +81,9 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const seams = { log, clock, logger, random, secret, audit };
   const disconnect: typeof broker.disconnect = (...device) => broker.disconnect(...device);
   const devices = createDevices({ ...seams, ...config, publishCommand, publishConfig, disconnect });
-  const guard = new EpochGuard({ clock, logger, random, publishCommand });
+  const refuses = (device: DeviceId) => devices.refuses(device);
+  const aside = config.external && new Aside({ refuses, submit: (...message) => relay.submit(...message) });
+  const guard = new EpochGuard({ clock, logger, random, publishCommand, setAside: aside?.conflict });
   const publish = (topic: string, payload: Uint8Array) => broker.publishReply(topic, payload);
   const publishRetained: typeof publish = (topic, payload) => broker.publishRetained(topic, payload);
   const foreign = openForeign(config, { log, clock, logger, random, registry, publish, publishRetained });
@@ -88,29 +97,41 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   });
   const next: typeof relay.submit = (message, decoded) => {
     if (isForeign(message)) return relay.submit(message, decoded);
+    if (aside?.takes(message, decoded)) return;
     answers.take(message, decoded);
     if (guard.passes(message, decoded)) relay.submit(message, devices.screen(message, decoded));
   };
   const { maxPayloadBytes } = config.limits;
   const intake = new Intake({ clock, logger, maxPayloadBytes, foreign: foreign.take, next });
-  const broker = new MqttBroker({
-    ...config.mqtt,
-    identity,
-    audit,
-    limits: config.limits,
-    intake,
+  const broker: DeviceBroker = openBroker(config, {
+    ...{ place, identity, audit, intake, clock, logger, random, registry },
+    router: foreign.router,
     onReading: (device) => devices.reads(device),
-    refuses: (device) => devices.refuses(device),
-    clock,
-    logger,
-    registry,
+    refuses,
   });
-  const parts = [audit, events, foreign.heartbeats, ...(spool ? [spool.log] : []), relay, guard, broker, foreign.notices, ...devices.parts];
+  const parts = [
+    audit,
+    events,
+    foreign.heartbeats,
+    ...(spool ? [spool.log] : []),
+    relay,
+    guard,
+    broker,
+    foreign.notices,
+    ...devices.parts,
+  ];
   return {
     start: () => startAll(parts),
     stop: (deadlineMs) => stopAll(parts, deadlineMs),
     address: () => broker.address(),
-    status: () => ({ ...broker.status(), ...relay.status(), ...foreign.status(), ...(spool && { spool: spool.log.status() }), logHealthy: log.healthy() }),
+    notReady: () => [...broker.notReady(), ...(log.healthy() ? [] : ['The log takes nothing.'])],
+    status: () => ({
+      ...broker.status(),
+      ...relay.status(),
+      ...foreign.status(),
+      ...(spool && { spool: spool.log.status() }),
+      logHealthy: log.healthy(),
+    }),
     publishCommand,
     door: devices.door,
   };

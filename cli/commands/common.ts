@@ -11,6 +11,7 @@ export interface RunOptions {
   data?: string;
   httpPort?: number;
   mqttPort?: number;
+  processes?: number;
   profile?: Profile;
   simulator?: boolean;
   logFormat: LogFormat;
@@ -54,6 +55,7 @@ export async function configOf(options: RunOptions): Promise<FieldlineConfig> {
     gateway: {
       ...config.gateway,
       mqtt: { ...config.gateway.mqtt, ...(options.mqttPort !== undefined && { port: options.mqttPort }) },
+      ...(options.processes !== undefined && { processes: options.processes }),
     },
     simulator: { ...config.simulator, enabled: config.simulator.enabled && options.simulator !== false },
   };

@@ -2,6 +2,8 @@ import { systemClock as clock } from '#core/runtime/clock.js';
 import { OpsServer } from '#core/runtime/ops-server.js';
 import { createGateway, loadSecret } from '../../gateway/main.js';
 import { deviceSecretFile } from '../commands/common.js';
+import { environment } from '../environment.js';
+import { processNumber, WorkerOps } from '../processes/worker.js';
 import type { PartLine } from './part-line.js';
 import { openSharedLog, topicsOf } from './shared-log.js';
 
@@ -9,12 +11,14 @@ export const gatewayLine: PartLine = async (seams) => {
   const { config, logger, registry } = seams;
   const secret = await loadSecret(deviceSecretFile(config), { create: true });
   const log = openSharedLog(seams);
-  const gateway = createGateway(config.gateway, { log, secret, clock, logger, registry, data: seams.data });
-  const notReady = () => (log.healthy() ? [] : ['The log takes nothing.']);
+  const place = { host: environment.deviceName(), process: processNumber() };
+  const gateway = createGateway(config.gateway, { log, secret, clock, logger, registry, data: seams.data, place });
+  const ops = { registry, notReady: () => gateway.notReady(), door: gateway.door };
+  const isOneOfSeveral = place.process !== undefined;
   return [
     log,
     topicsOf(log),
     gateway,
-    new OpsServer({ ...config.ops, registry, notReady, logger, door: gateway.door }),
+    isOneOfSeveral ? new WorkerOps(ops) : new OpsServer({ ...config.ops, ...ops, logger }),
   ];
 };

@@ -42,4 +42,13 @@ export interface DeviceBroker extends Part {
    * A broker elsewhere is told as soon as it can be, and the promise does not wait for that.
    */
   publishConfig(device: DeviceId, payload: Uint8Array): Promise<void>;
+
+  /** Closes what a device has open here; nothing, where it is connected elsewhere. */
+  disconnect(device: DeviceId, reason: RefusalReason, detail: string): void;
+
+  /** Says something to foreign clients that read this topic; not kept for those that come later. */
+  publishReply(topic: string, payload: Uint8Array): Promise<void>;
+
+  /** The same, kept for those that come later, as {@link publishConfig} does. */
+  publishRetained(topic: string, payload: Uint8Array): Promise<void>;
 }

@@ -6,7 +6,6 @@ import { mqttTopic } from '#core/contract/mqtt-topics.js';
 import { deviceKey, isName, type DeviceId } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { RejectedError, RetryableError, systemCode } from '#core/runtime/errors.js';
-import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { observe } from '#core/runtime/metrics.js';
 import type { AuditSink } from '../audit/audit.js';
@@ -20,6 +19,7 @@ import { ConnectGate } from './connect-gate.js';
 import { ConnectionStream } from './connection-stream.js';
 import { checkExposure } from './exposure.js';
 import { deviceOf } from './principal.js';
+import type { DeviceBroker } from './device-broker.js';
 import { FailureLimiter } from './failure-limiter.js';
 import type { HoldBudget, HoldLimits } from './hold-budget.js';
 import { addressOf, listen, type ListenerOptions, type TlsListening } from './listener.js';
@@ -78,7 +78,7 @@ const failureLimits = { burst: 10, forgiveMs: 6000, delayMs: 3000, maxAddresses:
  * The MQTT 3.1.1 door for devices. A publish is acknowledged after `intake` settled it, in the order of its arrival;
  * devices read nothing but their own config and commands. Its memory is bounded by {@link BrokerLimits}.
  */
-export class MqttBroker implements Part {
+export class MqttBroker implements DeviceBroker {
   private readonly budget: HoldBudget;
   private readonly refusals: Refusals;
   private readonly admission: ConnectAdmission;
@@ -180,6 +180,10 @@ export class MqttBroker implements Part {
   address(): { host: string; port: number } {
     if (!this.server) throw new RetryableError('stopped', 'the MQTT broker does not listen');
     return addressOf(this.server);
+  }
+
+  notReady(): readonly string[] {
+    return this.server ? [] : ['MQTT is not open.'];
   }
 
   status() {

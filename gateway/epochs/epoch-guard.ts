@@ -13,6 +13,11 @@ import { PackNumbers, type LastNumber } from './pack-numbers.js';
 
 export interface EpochGuardOptions {
   readonly publishCommand: (device: DeviceId, id: string, payload: Uint8Array) => Promise<void>;
+  /**
+   * Set where another broker has acknowledged a pack to its device already: takes one that may not be stored. What a device
+   * says of its last number is not compared then, for it may come later than the packs behind it.
+   */
+  readonly setAside?: ((message: DeviceMessage, decoded: Decoded) => void) | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Yields [0, 1): for command ids. */
@@ -63,14 +68,20 @@ export class EpochGuard implements Part {
   }
 
   /** Whether the message may go on. One that may not is settled here, once its device had time to obey. */
-  passes({ topic, settle, ...message }: DeviceMessage, { number, outbox }: Decoded): boolean {
-    if (outbox) this.compare(topic, outbox);
-    const order = number && this.judge(topic, number, message.payload);
+  passes(message: DeviceMessage, decoded: Decoded): boolean {
+    const { topic, payload, settle } = message;
+    const { number, outbox } = decoded;
+    const { setAside, clock } = this.options;
+    if (outbox && !setAside) this.compare(topic, outbox);
+    const order = number && this.judge(topic, number, payload);
     if (!order) return true;
     this.tell(topic, order);
-    void this.options.clock.sleep(obeyMs, this.ending.signal).then(() => {
-      settle(this.ending.signal.aborted ? 'returned' : 'refused');
-    });
+    if (setAside) setAside(message, decoded);
+    else {
+      void clock.sleep(obeyMs, this.ending.signal).then(() => {
+        settle(this.ending.signal.aborted ? 'returned' : 'refused');
+      });
+    }
     return false;
   }
 

@@ -10,7 +10,8 @@ import { retryDelays } from '#core/runtime/retry.js';
 import type { DeviceBroker, DeviceBrokerStatus } from '../broker/device-broker.js';
 import { isLoopback } from '../broker/listener.js';
 import { Refusals } from '../broker/refusals.js';
-import type { DeviceMessage, MessageSink, Outcome } from '../intake/message.js';
+import type { DeviceMessage, ForeignArrival, MessageSink, Outcome } from '../intake/message.js';
+import type { TopicRouter } from '../intake/topic-router.js';
 import { BrokerLink } from './broker-link.js';
 import type { ExternalConfig } from './external-config.js';
 import { LinkState } from './link-state.js';
@@ -21,11 +22,13 @@ import { subscribe } from './subscribe.js';
 
 export interface ExternalBrokerOptions {
   readonly config: ExternalConfig;
-  /** The name of the session at the broker, where the configuration says none. */
-  readonly clientId: string;
+  /** Which gateway of several this is: the host, and the process of it, from 1. */
+  readonly place: { readonly host: string; readonly process?: number | undefined };
   readonly maxPayloadBytes: number;
   readonly maxHeldBytes: number;
   readonly intake: MessageSink;
+  /** Tells whose a topic is. */
+  readonly router: Pick<TopicRouter, 'route' | 'sources'>;
   readonly clock: Clock;
   /** Yields [0, 1). */
   readonly random: () => number;
@@ -120,8 +123,22 @@ export class ExternalBroker implements DeviceBroker {
     await this.link.publish(mqttTopic(device, 'command', id), payload, false);
   }
 
+  /** Only the broker could. */
+  disconnect(): void {
+    return undefined;
+  }
+
+  async publishReply(topic: string, payload: Uint8Array): Promise<void> {
+    if (!this.link) throw new RetryableError('unavailable', `the broker is not connected: ${this.trouble}`);
+    await this.link.publish(topic, payload, false);
+  }
+
   publishConfig(device: DeviceId, payload: Uint8Array): Promise<void> {
-    this.configs.put(mqttTopic(device, 'config'), payload);
+    return this.publishRetained(mqttTopic(device, 'config'), payload);
+  }
+
+  publishRetained(topic: string, payload: Uint8Array): Promise<void> {
+    this.configs.put(topic, payload);
     return Promise.resolve();
   }
 
@@ -147,7 +164,8 @@ export class ExternalBroker implements DeviceBroker {
     try {
       const { sessionPresent } = await link.greet();
       if (!sessionPresent) this.state.forget();
-      await subscribe(link, this.options.config, this.options.logger);
+      const foreign = this.options.router.sources.flatMap(({ topics }) => topics);
+      await subscribe(link, this.options.config, this.options.logger, foreign);
       if (stopping.aborted) return 'stopped';
       this.link = link;
       this.trouble = '';
@@ -163,14 +181,15 @@ export class ExternalBroker implements DeviceBroker {
   }
 
   private async openLink(stopping: AbortSignal, ended: AbortSignal): Promise<BrokerLink> {
-    const { config, clientId, clock } = this.options;
+    const { config, place, clock } = this.options;
+    const { clientId = `fieldline-${place.host}` } = config;
     const password = config.passwordFile === undefined ? undefined : trimmed(await readSetting(config.passwordFile));
     const socket = await openSocket(config, connectTimeoutMs, stopping);
     const link = new BrokerLink(socket, {
       ...config,
       password,
       username: config.username,
-      clientId: config.clientId ?? clientId,
+      clientId: (place.process ?? 1) > 1 ? `${clientId}-${place.process}` : clientId,
       protocol: config.protocol === '5' ? 5 : 4,
       receiveMaximum: config.receiveWindow,
       limits: { maxPublishBytes: this.options.maxPayloadBytes + publishHeadBytes, maxControlBytes },
@@ -195,22 +214,39 @@ export class ExternalBroker implements DeviceBroker {
     }
   }
 
-  private receive({ topic: name, payload }: IPublishPacket, done: (isStored: boolean) => void): void {
-    const topic = parseMqttTopic(name);
-    if (!topic || topic.kind === 'config' || topic.kind === 'command') {
-      this.refusals.add('forbidden-topic', `not a topic of a device: ${name.slice(0, 200)}`, {});
+  private receive(packet: IPublishPacket, done: (isStored: boolean) => void): void {
+    const { clock, intake } = this.options;
+    const addressed = this.route(packet);
+    if (!addressed) {
+      this.refusals.add('forbidden-topic', `nobody here takes ${packet.topic.slice(0, 200)}`, {});
       return done(true);
     }
-    const { clock, intake } = this.options;
     const sinceMs = clock.monotonicMs();
     const settle = (outcome: Outcome): void => {
       if (outcome === 'stored') this.heldSeconds.observe((clock.monotonicMs() - sinceMs) / 1000);
       done(outcome === 'stored');
     };
-    const message = { topic: topic as DeviceMessage['topic'], payload: payload as Buffer };
-    intake.receive({ ...message, receivedUs: clock.nowUs(), settle });
+    intake.receive({ ...addressed, payload: packet.payload as Buffer, receivedUs: clock.nowUs(), settle });
+  }
+
+  private route({ topic, retain, messageId: id, dup }: IPublishPacket): Addressed | undefined {
+    const route = this.options.router.route(topic);
+    if (route === undefined) return undefined;
+    if (route !== 'ours') {
+      // One lane for all of a source: which messages belong together only its decoder knows.
+      const from = { source: route, topic, sender: 'external', retained: retain };
+      return id === undefined ? from : { ...from, packet: { connection: this.state.session, id, dup } };
+    }
+    const own = parseMqttTopic(topic);
+    return own && own.kind !== 'config' && own.kind !== 'command'
+      ? { topic: own as DeviceMessage['topic'] }
+      : undefined;
   }
 }
+
+/** A message without what it says. */
+type Addressed = Omit<DeviceMessage, keyof Arrival> | Omit<ForeignArrival, keyof Arrival>;
+type Arrival = Pick<DeviceMessage, 'payload' | 'receivedUs' | 'settle'>;
 
 function trimmed(bytes: Buffer): Buffer {
   return Buffer.from(bytes.toString('utf8').trim());

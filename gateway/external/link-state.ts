@@ -2,11 +2,14 @@
 export class LinkState {
   /** QoS 2 messages that are stored and whose PUBREL has not come: they are not stored again when they come again. */
   readonly received = new Set<number>();
+  /** Another object for another session: packet ids mean something within one only. */
+  session: object = {};
   private lastId = 0;
 
   /** The broker has no session of ours: what is remembered belongs to none. */
   forget(): void {
     this.received.clear();
+    this.session = {};
   }
 
   /** A packet id that `isTaken` does not know. */

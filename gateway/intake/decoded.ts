@@ -51,10 +51,12 @@ export type MessageKind =
   | 'dead-letter';
 
 /**
- * Why the gateway sets a message aside: a code of the contract; `refused` by the log; `decoder-failed` by a fault of
+ * Why the gateway sets a message aside: a code of the contract; `refused` by the log; `number-conflict`, where
+ * another pack has its number and the device does not keep it; `decoder-failed` by a fault of
  * ours, so that the raw bytes can be replayed once it is mended.
  */
-export type DeadLetterReason = ContractErrorCode | RefusedReason | 'unknown-device' | 'refused' | 'decoder-failed';
+export type DeadLetterReason =
+  ContractErrorCode | RefusedReason | 'unknown-device' | 'refused' | 'number-conflict' | 'decoder-failed';
 
 /** Turns one message into records. Throws ContractError, whose code is the dead letter's reason, and nothing else. */
 export type Decoder = (message: DeviceMessage, births: NewestBirths) => Decoded;

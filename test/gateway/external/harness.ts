@@ -6,6 +6,7 @@ import { silentLogger } from '../../../core/runtime/logger.js';
 import { ExternalBroker } from '../../../gateway/external/external-broker.js';
 import { externalSchema } from '../../../gateway/external/external-config.js';
 import type { DeviceMessage, MessageSink } from '../../../gateway/intake/message.js';
+import { TopicRouter } from '../../../gateway/intake/topic-router.js';
 import { waitFor } from '../../servers/wait-for.js';
 
 /** Takes what comes, and settles it when the test says so. */
@@ -33,13 +34,14 @@ export class TestSink implements MessageSink {
 }
 
 /** A started client of the broker; it is stopped with the test. */
-export async function openExternal(url: string, sink: MessageSink, config: object = {}, clientId = 'gateway-1') {
+export async function openExternal(url: string, sink: MessageSink, config: object = {}) {
   const broker = new ExternalBroker({
     config: externalSchema.parse({ url, ...config }),
-    clientId,
+    place: { host: 'here' },
     maxPayloadBytes: 64 * 1024,
     maxHeldBytes: 1024 * 1024,
     intake: sink,
+    router: new TopicRouter([]),
     clock: systemClock,
     random: () => 0.99,
     logger: silentLogger,
