@@ -7,6 +7,7 @@ import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import type { AuditSink } from './audit/audit.js';
 import type { RefusalReason } from './broker/refusals.js';
+import type { AuthMode } from './broker/device-tokens.js';
 import { CommandDoor } from './commands/command-door.js';
 import { Commands } from './commands/commands.js';
 import { ConfigDoor } from './desired/config-door.js';
@@ -16,7 +17,8 @@ import type { CommandsConfig, DevicesConfig } from './devices-config.js';
 import type { Decoded } from './intake/decoded.js';
 import type { DeviceMessage } from './intake/message.js';
 import { DeviceRegistry } from './registry/device-registry.js';
-import { RegistryDoor, type ReplaceCredential } from './registry/registry-door.js';
+import { RegistryDoor } from './registry/registry-door.js';
+import { replaceCredential } from './registry/replace-credential.js';
 
 export interface DevicesOptions {
   readonly commands: CommandsConfig;
@@ -31,7 +33,8 @@ export interface DevicesOptions {
   readonly publishCommand: (device: DeviceId, id: string, payload: Uint8Array) => Promise<void>;
   readonly publishConfig: (device: DeviceId, payload: Uint8Array) => Promise<void>;
   readonly disconnect: (device: DeviceId, reason: RefusalReason, detail: string) => void;
-  readonly replaceCredential?: ReplaceCredential;
+  /** Whether devices must show that they are who they say. */
+  readonly auth: AuthMode;
 }
 
 /** What operators say of devices and to them: which may speak and under which name, commands, desired configs. */
@@ -42,6 +45,8 @@ export interface Devices {
   refuses(device: DeviceId): RefusalReason | undefined;
   /** What becomes of a decoded message of a device. */
   screen(message: DeviceMessage, decoded: Decoded): Decoded;
+  /** Whether somebody adopted the device. */
+  has(device: DeviceId): boolean;
   /** A device has subscribed to its commands. */
   reads(device: DeviceId): void;
   readonly door: HttpDoor;
@@ -56,6 +61,8 @@ export function createDevices(options: DevicesOptions): Devices {
   const { keepMs } = options.commands;
   const commands = new Commands({ ...options, publish: publishCommand, names: registry, keepMs });
   const configs = new DesiredConfigs({ logger, publish: publishConfig });
+  const replacing =
+    options.auth === 'none' ? {} : { replaceCredential: (device: DeviceId) => replaceCredential(device, options) };
   return {
     learn: (event) => {
       registry.learn(event);
@@ -67,11 +74,12 @@ export function createDevices(options: DevicesOptions): Devices {
       if (decoded.kind === 'birth') commands.came(message.topic);
       return registry.screen(message, commands.screen(message, decoded));
     },
+    has: (device) => registry.stateOf(device) === 'adopted',
     reads: (device) => commands.reads(device),
     door: joinDoors(
       new CommandDoor({ ...options, commands }),
       new ConfigDoor({ ...options, configs }),
-      new RegistryDoor({ ...options, devices: registry }),
+      new RegistryDoor({ ...options, devices: registry, ...replacing }),
     ),
     parts: [commands, configs],
   };

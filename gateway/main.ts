@@ -80,13 +80,15 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const publishConfig: typeof broker.publishConfig = (...config) => broker.publishConfig(...config);
   const seams = { log, clock, logger, random, secret, audit };
   const disconnect: typeof broker.disconnect = (...device) => broker.disconnect(...device);
-  const devices = createDevices({ ...seams, ...config, publishCommand, publishConfig, disconnect });
+  const said = { publishCommand, publishConfig, disconnect };
+  const devices = createDevices({ ...seams, ...config, auth: config.mqtt.auth, ...said });
   const refuses = (device: DeviceId) => devices.refuses(device);
   const aside = config.external && new Aside({ refuses, submit: (...message) => relay.submit(...message) });
   const guard = new EpochGuard({ clock, logger, random, publishCommand, setAside: aside?.conflict });
   const publish = (topic: string, payload: Uint8Array) => broker.publishReply(topic, payload);
   const publishRetained: typeof publish = (topic, payload) => broker.publishRetained(topic, payload);
-  const foreign = openForeign(config, { log, clock, logger, random, registry, publish, publishRetained });
+  const seen = { registry, book: devices };
+  const foreign = openForeign(config, { log, clock, logger, random, ...seen, publish, publishRetained });
   const identity = createIdentity({ ...config.mqtt, sources: foreign.router.sources, secret, logger });
   const events = new DeviceEvents({
     log,

@@ -9,6 +9,7 @@ import { Tally, type IngestMetrics } from './ingest-metrics.js';
 import type { LatencyWindow } from './latency.js';
 import type { ParkedRecord, Parking } from './parking.js';
 import { sortAlerts, sortReadings, type Refusal, type Sorted } from './sort-record.js';
+import type { StoredNames } from './stored-names.js';
 import type { StoreWriter, WriteItem } from './store-writer.js';
 import type { UnknownSensors } from './unknown-sensors.js';
 
@@ -18,6 +19,7 @@ export interface CarrierOptions {
   readonly book: CatalogueBook;
   readonly clocks: ClockBook;
   readonly unknownSensors: UnknownSensors;
+  readonly names: StoredNames;
   readonly writer: StoreWriter;
   readonly metrics: IngestMetrics;
   readonly latency: LatencyWindow;
@@ -110,6 +112,7 @@ export class Carrier {
 
   /** Parks or sets aside what cannot be stored; returns what can. */
   private async place(origin: Origin, sorted: Sorted, tally: Tally): Promise<WriteItem[]> {
+    const { names } = this.options;
     switch (sorted.fate) {
       case 'set-aside':
         await this.setAside(origin, sorted.reason, sorted.detail, sorted.readings, tally);
@@ -118,11 +121,11 @@ export class Carrier {
         await this.park(origin, sorted, tally);
         return [];
       case 'alerts':
-        return [this.alertItem(origin, sorted)];
+        return [this.alertItem(origin, { ...sorted, alerts: names.alerts(sorted.alerts, origin.record) })];
       case 'store':
         for (const refusal of sorted.refusals) await this.refuse(origin, refusal, tally);
         return [sorted.pack, ...(sorted.unknown ? [sorted.unknown] : [])].map((pack) =>
-          this.packItem(origin, { ...sorted, pack }, tally),
+          this.packItem(origin, { ...sorted, pack: names.pack(pack, origin.record) }, tally),
         );
     }
   }
@@ -169,7 +172,7 @@ export class Carrier {
 
   private packItem(origin: Origin, sorted: Sorted & { fate: 'store' }, tally: Tally): WriteItem {
     const { metrics, log } = this.options;
-    const { pack, catalogue } = sorted.pack;
+    const { pack } = sorted.pack;
     const readings = pack.points.length;
     const setAside = async (count: number, detail: string): Promise<void> => {
       await deadLetter(log, origin, 'rejected', detail);
@@ -187,7 +190,7 @@ export class Carrier {
       cutOut: async (rejected) => {
         await setAside(rejected.size, [...new Set(rejected.values())].join('; '));
         const points = pack.points.filter((_, index) => !rejected.has(index));
-        return this.packItem(origin, { ...sorted, pack: { pack: { ...pack, points }, catalogue } }, tally);
+        return this.packItem(origin, { ...sorted, pack: { ...sorted.pack, pack: { ...pack, points } } }, tally);
       },
     };
   }

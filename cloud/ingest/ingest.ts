@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import { logTopics } from '#core/contract/log-topics.js';
+import { RegistrationBook } from '#core/contract/registration-book.js';
 import type { EventLog, StoredRecord, Subscription } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { messageOf, type RetryableError } from '#core/runtime/errors.js';
@@ -20,6 +21,7 @@ import { Releases } from './releases.js';
 import { catalogueWait, clockWait, isClockWait } from './sort-record.js';
 import { SteadyTail } from '#core/log/steady-tail.js';
 import { StoreWriter } from './store-writer.js';
+import { StoredNames } from './stored-names.js';
 import { UnknownSensors, type UnknownSensorMode } from './unknown-sensors.js';
 
 /** The consumer group whose offsets say what is stored. */
@@ -75,6 +77,7 @@ const defaultRetry: RetrySchedule = { firstMs: 100, maxMs: 10_000 };
 export class Ingest implements Part {
   private readonly book = new CatalogueBook();
   private readonly clocks = new ClockBook();
+  private readonly names = new StoredNames(new RegistrationBook());
   private readonly metrics: IngestMetrics;
   private readonly latency: LatencyWindow;
   private readonly announcements: SteadyTail;
@@ -185,7 +188,7 @@ export class Ingest implements Part {
       retry(operation, { clock, delays: retryDelays(schedule, random), signal: stopping.signal, onRetry });
     const requestRelease = (wait: string): void => releases.request(wait);
     const unknownSensors = new UnknownSensors(this.options.unknownSensors ?? 'quarantine');
-    const known = { book, clocks, unknownSensors };
+    const known = { book, clocks, unknownSensors, names: this.names };
     const carrier = new Carrier({ log, parking, ...known, writer, metrics, latency, clock, persist, requestRelease });
     return { carrier, writer, releases, stopping };
   }
@@ -197,7 +200,9 @@ export class Ingest implements Part {
 
   private learn(record: StoredRecord): void {
     try {
-      const wait = this.learned(readDeviceEvent(record));
+      const event = readDeviceEvent(record);
+      if (event?.kind === 'registration') this.names.book.learn(event.device, record.value);
+      const wait = this.learned(event);
       if (wait !== undefined) this.run?.releases.request(wait);
     } catch (error) {
       this.options.logger.warn({ key: record.key, error: messageOf(error) }, 'ignored a record of device-events');

@@ -1,5 +1,6 @@
-import { deviceKey } from '#core/contract/names.js';
-import type { SequenceRange, SequenceRanges } from '#core/contract/sequence-ranges.js';
+import { deviceKey, type DeviceId } from '#core/contract/names.js';
+import { SequenceRanges, type SequenceRange } from '#core/contract/sequence-ranges.js';
+import type { Registration } from '#core/contract/registration.js';
 import type { Fleet } from './fleet.js';
 import type { FleetDevice } from './fleet-device.js';
 import { unknownSensorEpoch } from '../ingest/unknown-sensors.js';
@@ -26,6 +27,11 @@ export interface DeviceView {
   /** Packs in the device's outbox, and its bytes. */
   readonly pending: number;
   readonly bytes: number;
+  /** What operators said of it; see docs/gateway/devices.md. */
+  readonly state: Registration['state'];
+  readonly title: string | null;
+  /** The name under which its hardware speaks now, if that is another. */
+  readonly speaksAs: string | null;
 }
 
 /** Packs of one outbox's life that should be in the store, and that are. */
@@ -40,7 +46,9 @@ const maxMissing = 20;
 
 export function viewDevice(device: FleetDevice, fleet: Fleet, ledger: Ledger | undefined): DeviceView {
   const outbox = device.outbox();
-  const ranges = outbox && ledger?.get(`${deviceKey(device.id)}/${outbox.epoch}`);
+  const registration = fleet.registrations.get(device.id);
+  const spoken = fleet.registrations.spokenOf(device.id, Infinity);
+  const ranges = outbox && ledger && rangesOf(fleet.registrations.namesOf(device.id), outbox.epoch, ledger);
   // A pack may be here before the heartbeat that tells of it.
   const lastSeq = outbox ? Math.max(outbox.lastSeq, ranges?.highest ?? -1) : null;
   const counted = ledger && lastSeq !== null ? (ranges?.size ?? 0) : null;
@@ -58,26 +66,44 @@ export function viewDevice(device: FleetDevice, fleet: Fleet, ledger: Ledger | u
     sensors: device.series.size,
     pending: outbox?.pending ?? 0,
     bytes: outbox?.bytes ?? 0,
+    state: registration?.state ?? 'unknown',
+    title: registration?.title ?? null,
+    speaksAs: deviceKey(spoken) === deviceKey(device.id) ? null : deviceKey(spoken),
   };
 }
 
-/** For each life of the device's outbox that has left something in the store, or is the present one. */
-export function completenessOf(device: FleetDevice, ledger: Ledger): Completeness[] {
-  const prefix = `${deviceKey(device.id)}/`;
+/** What the store has of one life of an outbox, under whichever of its names the device sent it. */
+function rangesOf(names: readonly DeviceId[], epoch: string, ledger: Ledger): SequenceRanges | undefined {
+  const parts = names.map((name) => ledger.get(`${deviceKey(name)}/${epoch}`)).filter((part) => part !== undefined);
+  if (parts.length < 2) return parts[0];
+  const all = SequenceRanges.from();
+  for (const part of parts) all.addAll(part);
+  return all;
+}
+
+/**
+ * For each life of the device's outbox that has left something in the store, or is the present one. `names` are those
+ * under which its hardware ever spoke.
+ */
+export function completenessOf(
+  device: FleetDevice,
+  ledger: Ledger,
+  names: readonly DeviceId[] = [device.id],
+): Completeness[] {
   const outbox = device.outbox();
-  const current = outbox && `${prefix}${outbox.epoch}`;
-  const epochs = [...ledger.keys()]
-    .filter((source) => source.startsWith(prefix))
-    .map((source) => source.slice(prefix.length));
+  const epochs = new Set(names.flatMap((name) => epochsOf(name, ledger)));
   // It has the numbers of the packs that held such readings, and lacks none of the others.
-  const ofUnknown = new Set(epochs.map(unknownSensorEpoch));
-  const sources = epochs
-    .filter((epoch) => !ofUnknown.has(epoch))
-    .map((epoch) => prefix + epoch)
-    .filter((source) => source !== current);
-  const answers = sources.map((source) => completeness(source, ledger.get(source), -1));
-  if (outbox && current) answers.push(completeness(current, ledger.get(current), outbox.lastSeq));
-  return answers;
+  const ofUnknown = new Set([...epochs].map(unknownSensorEpoch));
+  const ended = [...epochs].filter((epoch) => !ofUnknown.has(epoch) && epoch !== outbox?.epoch);
+  const answer = (epoch: string, lastSeq: number) =>
+    completeness(`${deviceKey(device.id)}/${epoch}`, rangesOf(names, epoch, ledger), lastSeq);
+  return [...ended.map((epoch) => answer(epoch, -1)), ...(outbox ? [answer(outbox.epoch, outbox.lastSeq)] : [])];
+}
+
+function epochsOf(name: DeviceId, ledger: Ledger): string[] {
+  const prefix = `${deviceKey(name)}/`;
+  const own = [...ledger.keys()].filter((source) => source.startsWith(prefix));
+  return own.map((source) => source.slice(prefix.length));
 }
 
 /** Of an outbox that has ended nobody knows the last number but by its highest. */

@@ -52,12 +52,15 @@ export class FleetDevice {
     return this.birth?.catalogueHash;
   }
 
-  born({ catalogue: _, ...birth }: Birth): void {
+  /** Takes a birth; false if a newer one is known, under another name of the device. */
+  born({ catalogue: _, ...birth }: Birth): boolean {
+    if (this.birth && birth.timeUs < this.birth.timeUs) return false;
     this.birth = birth;
+    return true;
   }
 
   beat(heartbeat: Heartbeat): void {
-    this.heartbeat = heartbeat;
+    if (!this.heartbeat || heartbeat.timeUs >= this.heartbeat.timeUs) this.heartbeat = heartbeat;
   }
 
   /** The goodbye, or the will, of a session. It counts only if no newer session was born. */

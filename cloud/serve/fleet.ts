@@ -2,21 +2,25 @@ import { observe } from '#core/runtime/metrics.js';
 import type { Registry } from 'prom-client';
 import { decodeAlertPack, resolveAlertPack, type AlertPack } from '#core/contract/alert.js';
 import { ContractError } from '#core/contract/contract-error.js';
-import { deviceStateSchema } from '#core/contract/device-events.js';
+import { catalogueUnits } from '#core/contract/catalogue.js';
+import { deviceStateSchema, type DeviceEventKind } from '#core/contract/device-events.js';
 import { logTopics } from '#core/contract/log-topics.js';
 import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import { decodePack } from '#core/contract/pack.js';
 import type { Point } from '#core/contract/reading.js';
+import type { StoredName } from '#core/contract/registration.js';
+import { RegistrationBook } from '#core/contract/registration-book.js';
 import type { EventLog, LogBatch, StoredRecord } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { messageOf } from '#core/runtime/errors.js';
 import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { AlertFeed, deviceAlerts } from '../alerts/alert-feed.js';
-import { CatalogueBook } from '../ingest/catalogue-book.js';
+import { CatalogueBook, type KnownCatalogue } from '../ingest/catalogue-book.js';
 import { readDeviceEvent, type DeviceEvent } from '../ingest/device-event.js';
 import { ClockBook, inTrueTime } from '../ingest/clock-book.js';
 import { isUnsynced, screenPack } from '../ingest/screen.js';
+import { StoredNames } from '../ingest/stored-names.js';
 import { SteadyTail } from '#core/log/steady-tail.js';
 import { FleetDevice, type FleetSeries } from './fleet-device.js';
 import { RateMeter } from './rate-meter.js';
@@ -40,8 +44,10 @@ export interface FleetListener {
   device?(device: FleetDevice): void;
 }
 
-/** Records about a device that are not by it: none of them says that it was ever there. */
-const saidByOthers: ReadonlySet<string> = new Set(['config', 'credential', 'registration', 'command']);
+/** What devices say of themselves, and operators of which devices there are; the rest is said to devices. */
+const told: ReadonlySet<DeviceEventKind> = new Set<DeviceEventKind>([
+  ...(['catalogue', 'birth', 'heartbeat', 'offline', 'clock', 'config-report', 'registration'] as const),
+]);
 
 /**
  * What is known of the devices now, in bounded memory: read from the log beside the ingest, so that the live view
@@ -52,6 +58,9 @@ export class Fleet implements Part {
   readonly alerts = new AlertFeed();
   private readonly book = new CatalogueBook();
   private readonly clocks = new ClockBook();
+  /** What operators said of the devices, and under which names these speak. */
+  readonly registrations = new RegistrationBook();
+  private readonly names = new StoredNames(this.registrations);
   private readonly known = new Map<string, FleetDevice>();
   private readonly listeners = new Set<FleetListener>();
   private readonly rate: RateMeter;
@@ -64,6 +73,8 @@ export class Fleet implements Part {
   constructor(private readonly options: FleetOptions) {
     this.rate = new RateMeter(options.clock);
     this.tails = [
+      // First and alone: what a device said is only understood by whoever knows its names.
+      this.tailOf(logTopics.deviceEvents.name, 'beginning', (record) => this.register(record)),
       this.tailOf(logTopics.deviceEvents.name, 'beginning', (record) => this.learn(record)),
       this.tailOf(logTopics.readings.name, 'end', (record) => this.read(record)),
       this.tailOf(logTopics.alerts.name, 'end', (record) => this.alert(record)),
@@ -141,39 +152,64 @@ export class Fleet implements Part {
     }
   }
 
+  private register(record: StoredRecord): void {
+    const event = readDeviceEvent(record);
+    if (event?.kind === 'registration') this.registrations.learn(event.device, record.value);
+  }
+
   private learn(record: StoredRecord): void {
     const event = readDeviceEvent(record);
-    if (!event || saidByOthers.has(event.kind)) return;
-    const device = this.admit(event.device, record.appendedUs);
+    if (!event || !told.has(event.kind)) return;
+    if (event.kind === 'registration') return this.learnNames(event, record);
+    const owner = this.registrations.storedAs(deviceKey(event.device), record.appendedUs) ?? event.device;
+    const device = this.admit(owner, record.appendedUs);
     if (!device) return;
     this.apply(device, event, record.appendedUs);
     this.tellDevice(device);
   }
 
-  private apply(device: FleetDevice, { kind, id, body }: DeviceEvent, timeUs: number): void {
+  private learnNames({ device: spoken }: DeviceEvent, record: StoredRecord): void {
+    this.register(record);
+    const owner = this.registrations.ownerOf(spoken, Infinity);
+    // A name for the hardware of a device is no device; whose it is, says its own registration.
+    const isOwn = deviceKey(owner) === deviceKey(spoken);
+    const device = isOwn ? this.admit(owner, 0) : this.known.get(deviceKey(owner));
+    if (!device) return;
+    const { wantedCatalogue } = device;
+    if (wantedCatalogue !== undefined) this.describe(device, spoken, this.book.get(spoken, wantedCatalogue));
+    this.tellDevice(device);
+  }
+
+  private apply(device: FleetDevice, event: DeviceEvent, timeUs: number): void {
+    const { kind, id, body, device: spoken } = event;
     if (kind === 'catalogue') {
-      this.book.add(device.id, id, body);
+      this.book.add(spoken, id, body);
       // Until a birth says which one is in use, the newest is.
-      if (device.wantedCatalogue === undefined || device.wantedCatalogue === id) this.describe(device, id);
+      const wanted = device.wantedCatalogue;
+      if (wanted === undefined || wanted === id) this.describe(device, spoken, this.book.get(spoken, id));
       return;
     }
-    if (kind === 'clock') return void this.clocks.add(device.id, id, body);
+    if (kind === 'clock') return void this.clocks.add(spoken, id, body);
     const parsed = deviceStateSchema.safeParse(body);
-    if (!parsed.success) throw new ContractError('schema', `${kind} of ${deviceKey(device.id)}`);
+    if (!parsed.success) throw new ContractError('schema', `${kind} of ${deviceKey(spoken)}`);
     const state = parsed.data;
     // Which came last is told by the log: a device may not know the time yet.
     if (state.type === 'heartbeat') device.beat({ ...state, timeUs });
     else if (state.type === 'offline') device.ended(state.session);
     else if (state.type === 'birth') {
-      device.born({ ...state, timeUs });
-      this.book.add(device.id, state.catalogueHash, state.catalogue);
-      this.describe(device, state.catalogueHash);
+      this.book.add(spoken, state.catalogueHash, state.catalogue);
+      if (device.born({ ...state, timeUs })) {
+        this.describe(device, spoken, this.book.get(spoken, state.catalogueHash));
+      }
     }
   }
 
-  private describe(device: FleetDevice, hash: string): void {
-    const known = this.book.get(device.id, hash);
-    if (!known || device.catalogueHash === hash) return;
+  private describe(device: FleetDevice, spoken: DeviceId, announced: KnownCatalogue | undefined): void {
+    // As its series are called from now on.
+    const name = this.registrations.storedAs(deviceKey(spoken), Infinity);
+    const isItsName = name && deviceKey(name) === deviceKey(device.id);
+    const known = announced && isItsName ? this.renamed(announced, name) : announced;
+    if (!known || device.catalogueHash === known.hash) return;
     const { maxSeries = 200_000 } = this.options;
     const before = device.series.size;
     device.describe(known, maxSeries - this.seriesCount + before);
@@ -182,14 +218,23 @@ export class Fleet implements Part {
     this.sorted = undefined;
   }
 
+  private renamed(known: KnownCatalogue, name: StoredName): KnownCatalogue {
+    const { catalogue, hash } = this.names.catalogue(known.catalogue, name);
+    return { catalogue, hash, units: catalogueUnits(catalogue) };
+  }
+
   private read(record: StoredRecord): void {
     const received = decodePack(record.value);
-    const device = this.admit(received, record.appendedUs);
+    const name = this.registrations.storedAs(deviceKey(received), record.appendedUs);
+    const device = this.admit(name ?? received, record.appendedUs);
     const known = this.book.get(received, received.catalogue);
     this.rate.add(received.points.length);
     const pack = inTrueTime(received, this.clocks);
     if (!device || !known || !pack || isUnsynced(pack)) return;
-    for (const point of screenPack(pack, known).points) {
+    const renamed = name && this.names.catalogue(known.catalogue, name).renamed;
+    for (const spoken of screenPack(pack, known).points) {
+      const sensor = renamed?.get(spoken.sensor);
+      const point = sensor === undefined ? spoken : { ...spoken, sensor };
       const series = device.note(point);
       if (series) for (const listener of this.listeners) listener.reading?.(series, point);
     }
@@ -197,7 +242,11 @@ export class Fleet implements Part {
 
   private alert(record: StoredRecord): void {
     const pack = decodeAlertPack(record.value);
-    if (this.admit(pack, record.appendedUs)) this.alerts.offer(deviceAlerts(this.shown(pack, record.appendedUs)));
+    const name = this.registrations.storedAs(deviceKey(pack), record.appendedUs);
+    if (!this.admit(name ?? pack, record.appendedUs)) return;
+    const { epoch, seq, ...shown } = this.shown(pack, record.appendedUs);
+    const alerts = { site: pack.site, device: pack.device, epoch, seq, alerts: deviceAlerts({ ...shown, epoch, seq }) };
+    this.alerts.offer(this.names.alerts(alerts, record).alerts);
   }
 
   /** An alert is told at once: with the time of its receipt, until the clock of its device is known. It is only stored then. */

@@ -122,5 +122,7 @@ function completenessFor(
 ): Completeness[] {
   if (!ledger) return [];
   const devices = new Set(names.map((name) => fleet.device(parseSeriesKey(name)!)));
-  return [...devices].flatMap((device) => (device ? completenessOf(device, ledger) : []));
+  return [...devices].flatMap((device) =>
+    device ? completenessOf(device, ledger, fleet.registrations.namesOf(device.id)) : [],
+  );
 }

@@ -10,6 +10,8 @@ import type { Part } from '#core/runtime/lifecycle.js';
 export interface PackToStore {
   readonly pack: Pack;
   readonly catalogue: Catalogue;
+  /** Set where the device spoke under another name: its numbers are kept under that one. */
+  readonly source?: LedgerSource;
 }
 
 /** Alerts take numbers of the same sequence, so their arrival is kept in the same ledger. */
@@ -19,6 +21,8 @@ export interface AlertsToStore {
   readonly epoch: string;
   readonly seq: number;
   readonly alerts: readonly DeviceAlert[];
+  /** As of a pack. */
+  readonly source?: LedgerSource;
 }
 
 export interface StoreBatch {

@@ -59,22 +59,24 @@ export function isOwnName(spoken: DeviceId, { sensors, ...stored }: StoredName):
 
 /**
  * Spoken to stored sensor, of those that change their name. One is left as it is where its catalogue has another sensor
- * of that name: two would become one, and no longer be told apart.
+ * of that name, which keeps it: two would become one, and no longer be told apart.
  */
 export function storedSensors({ sensors }: Pick<Catalogue, 'sensors'>, stored: StoredName): Map<string, string> {
   const renamed = new Map<string, string>();
   const taken = new Set<string>();
   for (const [spoken, name] of Object.entries(stored.sensors)) {
-    if (spoken === name || sensors[spoken] === undefined || taken.has(name)) continue;
-    if (sensors[name] !== undefined && !movesAway(name, stored)) continue;
+    if (spoken === name || !Object.hasOwn(sensors, spoken) || taken.has(name)) continue;
     renamed.set(spoken, name);
     taken.add(name);
   }
+  // One that keeps its name may stand in the way of another, and so on.
+  for (let before = -1; before !== renamed.size;) {
+    before = renamed.size;
+    for (const [spoken, name] of renamed) {
+      if (Object.hasOwn(sensors, name) && !renamed.has(name)) renamed.delete(spoken);
+    }
+  }
   return renamed;
-}
-
-function movesAway(name: string, { sensors }: StoredName): boolean {
-  return sensors[name] !== undefined && sensors[name] !== name;
 }
 
 /** The catalogue of what is stored. */

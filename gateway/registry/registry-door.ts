@@ -13,7 +13,7 @@ import {
 import type { DeviceRegistry } from './device-registry.js';
 
 /** Makes the old secrets of a device worthless, and a new one; it is told once. */
-export type ReplaceCredential = (device: DeviceId, by: string) => Promise<{ readonly token: string }>;
+export type ReplaceCredential = (device: DeviceId) => Promise<{ readonly token: string }>;
 
 export interface RegistryDoorOptions extends OperatorDoorOptions {
   readonly devices: DeviceRegistry;
@@ -96,7 +96,7 @@ export class RegistryDoor extends OperatorDoor {
         if (!replaceCredential)
           throw new DoorFault(409, 'no credentials are kept here: whoever says a name is believed');
         const spoken = devices.spokenOf(device);
-        const { token } = await replaceCredential(spoken, operator);
+        const { token } = await replaceCredential(spoken);
         await devices.noteReplaced(device, operator);
         return { userName: deviceKey(spoken), token };
       }

@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import { deviceKey } from '#core/contract/names.js';
 import type { Point } from '#core/contract/reading.js';
+import { ledgerSource } from '../ledger-source.js';
 import { bucketStart } from '#core/contract/time.js';
 import type { DeviceAlert } from '#core/contract/alert.js';
 import type { AlertsToStore, PackToStore, StoreBatch, WriteOutcome } from '../store.js';
@@ -70,8 +70,8 @@ export class BatchPlan {
   }
 
   private addPack(packed: PackToStore): void {
-    const { pack, catalogue } = packed;
-    if (!this.ledger.take(`${deviceKey(pack)}/${pack.epoch}`, pack.seq, pack.replaces)) {
+    const { pack, catalogue, source } = packed;
+    if (!this.ledger.take(ledgerSource(pack, source), pack.seq, pack.replaces)) {
       this.counts.duplicate += pack.points.length;
       return;
     }
@@ -97,8 +97,8 @@ export class BatchPlan {
     if (tier) this.marks.touch(tier.code, series.id, bucketStart(point.timeUs, tier.widthUs), !isNewest);
   }
 
-  private addAlerts({ site, device, epoch, seq, alerts }: AlertsToStore): void {
-    if (this.ledger.take(`${site}/${device}/${epoch}`, seq)) this.alerts.push(...alerts);
+  private addAlerts(pack: AlertsToStore): void {
+    if (this.ledger.take(ledgerSource(pack, pack.source), pack.seq)) this.alerts.push(...pack.alerts);
   }
 }
 

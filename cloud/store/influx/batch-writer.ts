@@ -1,5 +1,5 @@
-import { seriesKey } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
+import { ledgerSource } from '../ledger-source.js';
 import type { AlertsToStore, PackToStore, StoreBatch, WriteOutcome } from '../store.js';
 import { alertLine } from './alert-lines.js';
 import type { BucketNames } from './buckets.js';
@@ -45,8 +45,10 @@ export class BatchWriter {
   async write(batch: StoreBatch): Promise<WriteOutcome> {
     const { ledger, registrar, registry, seal, counters } = this.options;
     const addition = new LedgerAddition(ledger);
-    const fresh = batch.packs.filter(({ pack }) => addition.take(sourceOf(pack), pack.seq, pack.replaces));
-    const freshAlerts = batch.alerts.filter((pack) => addition.take(sourceOf(pack), pack.seq));
+    const fresh = batch.packs.filter(({ pack, source }) =>
+      addition.take(ledgerSource(pack, source), pack.seq, pack.replaces),
+    );
+    const freshAlerts = batch.alerts.filter((pack) => addition.take(ledgerSource(pack, pack.source), pack.seq));
     await registrar.prepare(fresh);
     const lines = pointLines(fresh, registry, seal);
     this.throwRejected(await this.options.writer.write(this.options.buckets.realtime, lines.bodies), batch.packs);
@@ -106,10 +108,6 @@ export class BatchWriter {
       }),
     );
   }
-}
-
-function sourceOf({ site, device, epoch }: { site: string; device: string; epoch: string }): string {
-  return seriesKey({ site, device, sensor: epoch });
 }
 
 function countPoints(packs: readonly PackToStore[]): number {

@@ -6,6 +6,9 @@ function device(over: Partial<DeviceView>): DeviceView {
   return {
     site: 'p',
     device: 'd',
+    state: 'adopted',
+    title: null,
+    speaksAs: null,
     online: true,
     session: null,
     epoch: null,
