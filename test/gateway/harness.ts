@@ -25,6 +25,8 @@ export interface GatewayOverrides {
   readonly time?: object;
   readonly devices?: object;
   readonly spool?: object;
+  readonly sources?: readonly object[];
+  readonly foreign?: object;
   readonly logger?: Logger;
   /** One that another gateway has, too. */
   readonly log?: MemoryLog;
@@ -44,8 +46,8 @@ export async function startGateway(overrides: GatewayOverrides = {}): Promise<Te
   const log = new FaultyLog(memory);
   await log.ensureTopics(Object.values(logTopics));
   const registry = new Registry();
-  const { mqtt, limits, time, devices, spool, logger = silentLogger } = overrides;
-  const config = gatewayConfigSchema.parse({ mqtt: { port: 0, ...mqtt }, limits, time, devices, spool });
+  const { mqtt, logger = silentLogger, log: _log, ...parts } = overrides;
+  const config = gatewayConfigSchema.parse({ mqtt: { port: 0, ...mqtt }, ...parts });
   const gateway = createGateway(config, { log, clock: systemClock, logger, registry, secret });
   await gateway.start();
   onTestFinished(async () => {
