@@ -39,19 +39,20 @@ export function isControl(name: string): boolean {
 
 /**
  * Sparkplug counts milliseconds, and two readings of one sensor never share a stamp: of values of one millisecond each
- * other one comes a microsecond later. The same value again is the same reading again: births repeat them.
+ * other one comes a microsecond later. The same value again is the same reading again, as births repeat it.
  */
 export class LastStamp {
   private timeMs = NaN;
   private offsetUs = 0;
   private value: Value | undefined;
 
-  /** The stamp, in microseconds, of a value of the millisecond. */
-  of(timeMs: number, value: Value): number {
+  /** The stamp, in microseconds, of a value of the millisecond; undefined if it was the last that was said. */
+  of(timeMs: number, value: Value): number | undefined {
     if (timeMs !== this.timeMs) {
       this.timeMs = timeMs;
       this.offsetUs = 0;
-    } else if (value !== this.value) this.offsetUs = Math.min(this.offsetUs + 1, 999);
+    } else if (value === this.value) return undefined;
+    else this.offsetUs = Math.min(this.offsetUs + 1, 999);
     this.value = value;
     return timeMs * 1000 + this.offsetUs;
   }

@@ -16,7 +16,7 @@ export type Resolve = (metric: Metric) => MetricDefinition | undefined;
 
 /**
  * The readings among the metrics: each that has a value, is no control of the protocol, and is not transient, which by
- * the specification is not to be stored. What is historical is a reading like any other: its time tells.
+ * the specification is not to be stored, and that was not the last to be said before. What is historical is a reading like any other: its time tells.
  */
 export function metricReadings(payload: Payload, message: ForeignMessage, resolve: Resolve): MetricReadings {
   const readings: ForeignReading[] = [];
@@ -30,8 +30,12 @@ export function metricReadings(payload: Payload, message: ForeignMessage, resolv
     }
     if (isControl(definition.name) || definition.transient || metric.transient || metric.isNull) continue;
     const value = valueOf(metric, definition);
-    if (value instanceof UnfitValue) refused.add('schema', metric, `${definition.name}: ${value.detail}`);
-    else readings.push(reading(metric, definition, value, payload, message));
+    if (value instanceof UnfitValue) {
+      refused.add('schema', metric, `${definition.name}: ${value.detail}`);
+      continue;
+    }
+    const said = reading(metric, definition, value, payload, message);
+    if (said) readings.push(said);
   }
   return { readings, refused: refused.list() };
 }
@@ -49,24 +53,17 @@ function reading(
   value: Value,
   payload: Payload,
   message: ForeignMessage,
-): ForeignReading {
+): ForeignReading | undefined {
   const { sensor, quantity, unit, labels, stamps } = definition;
   const convert = unit?.convert;
   const converted = convert && typeof value === 'number' ? convert(value) : value;
   // Zero is what writers leave who have no clock.
   const timeMs = metric.timeMs || payload.timeMs;
-  const stamp = timeMs
-    ? { timeUs: stamps.of(timeMs, converted) }
-    : ({ timeUs: message.receivedUs, atReceipt: true } as const);
-  return {
-    sensor,
-    ...stamp,
-    value: converted,
-    quality: qualityOf(metric.properties),
-    quantity,
-    unit: unit?.unit,
-    labels,
-  };
+  const timeUs = timeMs ? stamps.of(timeMs, converted) : message.receivedUs;
+  if (timeUs === undefined) return undefined;
+  const quality = qualityOf(metric.properties);
+  const said = { sensor, timeUs, value: converted, quality, quantity, unit: unit?.unit, labels };
+  return timeMs ? said : { ...said, atReceipt: true };
 }
 
 /** The codes of the property `Quality`: bad, good, stale. One that is good need not say so. */

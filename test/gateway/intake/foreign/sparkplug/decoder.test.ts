@@ -144,14 +144,15 @@ describe('births and data', () => {
     ]);
   });
 
-  it('keeps values of one millisecond apart, and what a rebirth repeats together', () => {
+  it('keeps values of one millisecond apart, and takes what a birth repeats once', () => {
     const edge = new TestEdge();
     const timesOf = (said: ForeignDecoded) => said.batches[0]!.readings.map(({ timeUs }) => timeUs - startUs);
     expect(timesOf(edge.nodeBirth([temperature(1)]))).toEqual([0]);
     expect(timesOf(edge.data([byAlias(7, 2, { timestamp: startMs }), byAlias(7, 3, { timestamp: startMs })]))).toEqual([
       1, 2,
     ]);
-    expect(timesOf(edge.nodeBirth([temperature(3)]))).toEqual([2]);
+    expect(timesOf(edge.nodeBirth([temperature(3)]))).toEqual([]);
+    expect(timesOf(edge.data([byAlias(7, 2, { timestamp: startMs })]))).toEqual([3]);
     expect(timesOf(edge.data([byAlias(7, 3)]))).toEqual([1_000_000]);
   });
 
