@@ -7,6 +7,7 @@ import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import { systemClock } from '#core/runtime/clock.js';
 import { parseConfig } from '#core/runtime/config.js';
 import { FatalError, messageOf } from '#core/runtime/errors.js';
+import { askOperator, type OperatorApi } from './operator.js';
 import { parseRemoteConfig, remoteConfigSchema } from '../edge/desired-config/remote-schema.js';
 
 export interface SignFileOptions {
@@ -31,12 +32,7 @@ export async function signFile(file: string, { keyFile, device, version }: SignF
   }
 }
 
-export interface ApiOptions {
-  readonly http: string;
-  readonly token: string;
-}
-
-export interface PushConfigOptions extends ApiOptions {
+export interface PushConfigOptions extends OperatorApi {
   readonly waitMs: number | undefined;
   readonly force: boolean;
 }
@@ -55,7 +51,7 @@ const pollMs = 250;
 export async function pushConfig(message: Uint8Array, options: PushConfigOptions): Promise<PushResult> {
   const { device, version, hash } = contentOf(message);
   const path = pathOf(device);
-  await ask(options, 'PUT', `${path}${options.force ? '?force' : ''}`, message);
+  await askOperator(options, 'PUT', `${path}${options.force ? '?force' : ''}`, message);
   const pushed = { device: deviceKey(device), version, hash };
   const what = `version ${version} for ${deviceKey(device)}`;
   if (options.waitMs === undefined) return { text: `${what} is desired.`, done: true, result: pushed };
@@ -68,17 +64,23 @@ export async function pushConfig(message: Uint8Array, options: PushConfigOptions
 }
 
 /** What is desired of a device, and what it reported; for a person, and as JSON. */
-export async function configStatus(device: DeviceId, options: ApiOptions): Promise<{ text: string; result: object }> {
-  const result = (await ask(options, 'GET', pathOf(device))) as {
-    desired: { version: number } | null;
-    reported: ConfigReport | null;
-  };
+export async function configStatus(device: DeviceId, options: OperatorApi): Promise<{ text: string; result: object }> {
+  const result = await askOperator<{ desired: { version: number } | null; reported: ConfigReport | null }>(
+    options,
+    'GET',
+    pathOf(device),
+  );
   const { desired, reported } = result;
   const text = [
     `desired   ${desired ? `version ${desired.version}` : 'nothing'}`,
     `reported  ${reported ? `version ${reported.version}: ${inWords(reported)}` : 'nothing'}`,
   ].join('\n');
   return { text, result };
+}
+
+/** Takes the desired config of a device back. */
+export async function clearConfig(device: DeviceId, options: OperatorApi): Promise<void> {
+  await askOperator(options, 'DELETE', pathOf(device));
 }
 
 function inWords({ status, confirmed, reason }: ConfigReport): string {
@@ -92,7 +94,7 @@ function pathOf({ site, device }: DeviceId): string {
 async function reportOf(options: PushConfigOptions, path: string, hash: string, waitMs: number) {
   const untilMs = systemClock.monotonicMs() + waitMs;
   do {
-    const { reported } = (await ask(options, 'GET', path)) as { reported: ConfigReport | null };
+    const { reported } = await askOperator<{ reported: ConfigReport | null }>(options, 'GET', path);
     if (reported?.hash === hash) return reported;
     await systemClock.sleep(pollMs);
   } while (systemClock.monotonicMs() < untilMs);
@@ -110,22 +112,6 @@ function contentOf(message: Uint8Array) {
       cause,
     });
   }
-}
-
-async function ask({ http, token }: ApiOptions, method: string, path: string, body?: Uint8Array): Promise<unknown> {
-  const url = new URL(path, http);
-  const headers = { Authorization: `Bearer ${token}` };
-  const response = await fetch(url, { method, headers, ...(body && { body: Buffer.from(body) }) }).catch(
-    (cause: unknown) => {
-      throw new Error(`no answer from ${url.origin}: start the gateway first, or name its address with --http`, {
-        cause,
-      });
-    },
-  );
-  const answer = (await response.json().catch(() => ({}))) as { error?: string };
-  if (!response.ok)
-    throw new Error(`${url.origin} answered ${response.status}: ${answer.error ?? response.statusText}`);
-  return answer;
 }
 
 async function read(file: string): Promise<string> {

@@ -64,6 +64,9 @@ export const fleetConfigSchema = z.strictObject({
   silentAfterMs: durationBetween('10s', '7d')
     .prefault('5m')
     .describe('A device that was silent for so long counts as offline'),
+  resendAfterMs: durationBetween('0ms', '7d')
+    .prefault('5m')
+    .describe('Packs that a device holds and the store lacks for so long are asked for again; 0: never'),
 });
 export type FleetConfig = z.infer<typeof fleetConfigSchema>;
 

@@ -16,6 +16,7 @@ import { Parking } from './ingest/parking.js';
 import { Roller } from './rollups/roller.js';
 import { ApiServer, type ApiServerOptions } from './serve/api-server.js';
 import { Fleet } from './serve/fleet.js';
+import { GapResender } from './serve/gap-resender.js';
 import type { SeriesStore } from './store/store.js';
 
 export { cloudConfigSchema, cloudConfigShape, type CloudConfig } from './config.js';
@@ -72,9 +73,11 @@ export function createServe(
 ): ServeLine {
   const { retention } = config.store;
   const assetsDir = seams.assetsDir ?? fileURLToPath(new URL('./console/assets', import.meta.url));
-  const fleet = new Fleet({ ...seams, ...config.fleet });
+  const { resendAfterMs: afterMs, ...shown } = config.fleet;
+  const fleet = new Fleet({ ...seams, ...shown });
+  const resender = new GapResender({ ...seams, fleet, afterMs });
   const api = new ApiServer({ ...seams, ...config.http, assetsDir, fleet, retention });
-  const parts = [api, fleet];
+  const parts = [api, fleet, resender];
   const start = () => startAll(parts);
   return { start, stop: (deadlineMs) => stopAll(parts, deadlineMs), port: () => api.port };
 }

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Argument, type Command } from 'commander';
+import { apiOf, tokenOf, withHttp, withToken, type OperatorOptions } from '../operator.js';
 import { durationMs, wholeNumber } from '../options.js';
 import { deviceNamed } from './device-name.js';
 
@@ -12,18 +12,11 @@ interface SignOptions {
   version: number;
   output?: string;
 }
-interface PushOptions {
-  http: string;
-  data: string;
-  secretFile?: string;
-  tokenFile?: string;
+interface PushOptions extends OperatorOptions {
   wait?: number;
   force?: boolean;
   json?: boolean;
 }
-
-const httpHelp = 'address of fieldline up, or of the operations server of a gateway';
-const defaultHttp = 'http://127.0.0.1:8080';
 
 /** The tools of configuration from afar; see docs/decisions/009-remote-config.md. */
 export function addRemoteConfig(group: Command): void {
@@ -31,6 +24,7 @@ export function addRemoteConfig(group: Command): void {
   addSign(group);
   addPush(group);
   addStatus(group);
+  addClear(group);
   addToken(group);
 }
 
@@ -75,22 +69,20 @@ function addSign(group: Command): void {
 }
 
 function addPush(group: Command): void {
-  withToken(group.command('push'))
+  withHttp(withToken(group.command('push')))
     .description('make a signed config the desired one of its device')
     .addArgument(new Argument('<file>', 'what `fieldline config sign` wrote'))
-    .option('--http <url>', httpHelp, defaultHttp)
     .option('--wait <duration>', 'wait so long for what the device reports; exit code 1 if it refused it', durationMs)
     .option('--force', 'even if a higher version is desired already')
     .option('--json', 'print the answer as one JSON value')
     .addHelpText('after', '\nExample:\n  fieldline config push press.signed --wait 30s')
     .action(async (file: string, options: PushOptions) => {
       const { pushConfig } = await import('../remote-config.js');
-      const { http, wait: waitMs, force = false } = options;
+      const { wait: waitMs, force = false } = options;
       const { text, done, result } = await pushConfig(await readFile(file), {
-        http,
+        ...(await apiOf(options)),
         waitMs,
         force,
-        token: await tokenOf(options),
       });
       process.stdout.write(`${options.json ? JSON.stringify(result) : text}\n`);
       if (!done) process.exitCode = 1;
@@ -98,19 +90,27 @@ function addPush(group: Command): void {
 }
 
 function addStatus(group: Command): void {
-  withToken(group.command('status'))
+  withHttp(withToken(group.command('status')))
     .description('print which config is desired of a device, and what the device reported')
     .addArgument(new Argument('<site/device>', 'as in plant1/press-07'))
-    .option('--http <url>', httpHelp, defaultHttp)
     .option('--json', 'print the answer as one JSON value')
     .addHelpText('after', '\nExample:\n  fieldline config status plant1/press-07')
     .action(async (name: string, options: PushOptions) => {
       const { configStatus } = await import('../remote-config.js');
-      const { text, result } = await configStatus(deviceNamed(name), {
-        http: options.http,
-        token: await tokenOf(options),
-      });
+      const { text, result } = await configStatus(deviceNamed(name), await apiOf(options));
       process.stdout.write(`${options.json ? JSON.stringify(result) : text}\n`);
+    });
+}
+
+function addClear(group: Command): void {
+  withHttp(withToken(group.command('clear')))
+    .description('desire no config of a device any more; the device stays as it is')
+    .addArgument(new Argument('<site/device>', 'as in plant1/press-07'))
+    .addHelpText('after', '\nExample:\n  fieldline config clear plant1/press-07')
+    .action(async (name: string, options: OperatorOptions) => {
+      const { clearConfig } = await import('../remote-config.js');
+      await clearConfig(deviceNamed(name), await apiOf(options));
+      process.stdout.write(`No config is desired of ${name} any more.\n`);
     });
 }
 
@@ -121,20 +121,4 @@ function addToken(group: Command): void {
     .action(async (options: PushOptions) => {
       process.stdout.write(`${await tokenOf(options)}\n`);
     });
-}
-
-function withToken(command: Command): Command {
-  return command
-    .option('--data <dir>', 'data directory of the gateway on this machine', './data')
-    .option('--secret-file <file>', 'the device secret, if not in the data directory')
-    .option('--token-file <file>', 'file with the token, on a machine without the secret');
-}
-
-async function tokenOf({ data, secretFile, tokenFile }: PushOptions): Promise<string> {
-  if (tokenFile !== undefined) return (await readFile(tokenFile, 'utf8')).trim();
-  const [{ loadSecret }, { operatorToken }] = await Promise.all([
-    import('../../gateway/broker/secret-file.js'),
-    import('#core/runtime/operator-token.js'),
-  ]);
-  return operatorToken(await loadSecret(secretFile ?? join(data, 'secrets', 'device-secret'), { create: false }));
 }

@@ -2,10 +2,14 @@ import { join } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { deviceToken } from '#core/runtime/device-token.js';
 import { loadSecret } from '../../gateway/broker/secret-file.js';
+import { addDeviceCommand } from './device-command.js';
 import { deviceNamed } from './device-name.js';
+import { addDeviceRegistry } from './device-registry.js';
 
 export function addDevice(program: Command): void {
-  const group = program.command('device').description('devices and what they need to speak');
+  const group = program.command('device').description('devices, what they need to speak, and what they are told');
+  addDeviceRegistry(group);
+  addDeviceCommand(group);
   group
     .command('token')
     .description('print the password of a device; its user name is <site>/<device>')

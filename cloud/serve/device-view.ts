@@ -73,7 +73,7 @@ export function viewDevice(device: FleetDevice, fleet: Fleet, ledger: Ledger | u
 }
 
 /** What the store has of one life of an outbox, under whichever of its names the device sent it. */
-function rangesOf(names: readonly DeviceId[], epoch: string, ledger: Ledger): SequenceRanges | undefined {
+export function rangesOf(names: readonly DeviceId[], epoch: string, ledger: Ledger): SequenceRanges | undefined {
   const parts = names.map((name) => ledger.get(`${deviceKey(name)}/${epoch}`)).filter((part) => part !== undefined);
   if (parts.length < 2) return parts[0];
   const all = SequenceRanges.from();

@@ -86,6 +86,13 @@ export class FleetDevice {
     return { ...heartbeat, lastSeq: Math.max(heartbeat.lastSeq, birth.lastSeq) };
   }
 
+  /** The newest heartbeat, if it is of the session and the outbox that are on now. */
+  lastBeat(): Heartbeat | undefined {
+    const outbox = this.outbox();
+    const { heartbeat } = this;
+    return heartbeat?.session === outbox?.session && heartbeat?.epoch === outbox?.epoch ? heartbeat : undefined;
+  }
+
   /** Takes over a catalogue's sensors; those that stay keep their last reading. `room` bounds how many. */
   describe({ hash, catalogue }: KnownCatalogue, room: number): void {
     const next = new Map<string, FleetSeries>();

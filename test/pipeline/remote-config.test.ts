@@ -83,4 +83,20 @@ it('a device is configured from afar by the command line, and a gateway that sta
   const old = await push(...data);
   expect(old.code).toBe(1);
   expect(old.stderr).toContain('version 1 is not newer than 2');
-}, 120_000);
+  expect((await run('clear', 'local/press', '--http', line.http, ...data)).code).toBe(0);
+
+  const device = (...args: string[]) => runFieldline(['device', ...args, '--http', line.http, ...data], folder, 30_000);
+  const answered = await device('command', 'local/press', 'report-status', '--wait', '30s', '--json');
+  expect(lastJson(answered)).toMatchObject({ status: 'answered', result: { ok: true } });
+  const refused = await device('command', 'local/press', 'restart-sensor', '--name', 'none', '--wait', '30s');
+  expect([refused.code, refused.stdout]).toEqual([1, expect.stringContaining('refused') as string]);
+  expect((await device('command', 'local/press', 'restart-sensor')).code).toBe(2);
+  expect((await device('commands', 'local/press')).stdout).toContain('report-status  answered');
+  expect((await device('list', '--unknown')).stdout).toContain('local/press  unknown');
+  expect((await device('adopt', '--all')).code).toBe(0);
+  expect((await device('rename', 'local/press', '--title', 'Press 7')).code).toBe(0);
+  expect(lastJson(await device('list', '--json'))).toMatchObject([
+    { device: 'press', state: 'adopted', title: 'Press 7' },
+  ]);
+  expect((await device('list', '--unknown')).stdout).toContain('No device is unknown.');
+}, 180_000);
