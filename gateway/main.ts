@@ -10,12 +10,14 @@ import { buildTimeUs } from '#core/runtime/build-time.js';
 import type { Clock } from '#core/runtime/clock.js';
 import type { DataDirectory } from '#core/runtime/data-directory.js';
 import type { HttpDoor } from '#core/runtime/http-door.js';
+import { joinDoors } from '#core/runtime/http-doors.js';
 import { startAll, stopAll, type Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { systemMachine, WallTrust } from '#core/runtime/wall-trust.js';
 import { Audit } from './audit/audit.js';
 import type { DeviceBroker, DeviceBrokerStatus } from './broker/device-broker.js';
 import type { GatewayConfig } from './config.js';
+import { openDeadLetters } from './dead-letters/open-dead-letters.js';
 import { createIdentity } from './identity/identity.js';
 import { DeviceEvents } from './desired/device-events.js';
 import { createDevices } from './devices.js';
@@ -122,6 +124,10 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     foreign.notices,
     ...devices.parts,
   ];
+  const letters = openDeadLetters({
+    ...{ ...seams, registry, router: foreign.router, takeForeign: foreign.take },
+    screen: (message, decoded) => devices.screen(message, decoded),
+  });
   return {
     start: () => startAll(parts),
     stop: (deadlineMs) => stopAll(parts, deadlineMs),
@@ -135,7 +141,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
       logHealthy: log.healthy(),
     }),
     publishCommand,
-    door: devices.door,
+    door: joinDoors(devices.door, letters),
   };
 }
 

@@ -174,8 +174,8 @@ export class Carrier {
     const { metrics, log } = this.options;
     const { pack } = sorted.pack;
     const readings = pack.points.length;
-    const setAside = async (count: number, detail: string): Promise<void> => {
-      await deadLetter(log, origin, 'rejected', detail);
+    const setAside = async (count: number, detail: string, part?: 'part'): Promise<void> => {
+      await deadLetter(log, origin, 'rejected', detail, part);
       metrics.setAside('rejected', count);
       tally.settle(count);
     };
@@ -188,7 +188,7 @@ export class Carrier {
       },
       reject: (error) => setAside(readings, error.message),
       cutOut: async (rejected) => {
-        await setAside(rejected.size, [...new Set(rejected.values())].join('; '));
+        await setAside(rejected.size, [...new Set(rejected.values())].join('; '), 'part');
         const points = pack.points.filter((_, index) => !rejected.has(index));
         return this.packItem(origin, { ...sorted, pack: { ...sorted.pack, pack: { ...pack, points } } }, tally);
       },

@@ -13,7 +13,10 @@ export function parseLetterPosition(text: string): { partition: number; offset: 
   return match ? { partition: Number(match[1]), offset: Number(match[2]) } : undefined;
 }
 
-/** The header of a record that is on its way again: the position of its letter. Whoever cannot take it says so in a mark. */
+/**
+ * The header of a record that is on its way again: the position of its letter and, behind a space, which trial it is.
+ * Whoever cannot take it says so in a mark.
+ */
 export const replayHeader = 'replay-of';
 
 /** The header of a letter whose bytes end before the message did: nobody may take them for the whole. */
@@ -29,6 +32,8 @@ export const partHeader = 'part';
 export interface LetterMark extends Record<string, string> {
   mark: 'replayed' | 'failed';
   letter: LetterPosition;
+  /** One trial may leave two marks, in any order; the one that says that it failed is right. */
+  trial: string;
   /** A closed-list code as of a letter, where it failed. */
   reason: string;
   detail: string;
@@ -40,9 +45,19 @@ export function markRecord(key: string, mark: LetterMark): { key: string; value:
 
 /** The mark that a record is; undefined for a letter. */
 export function markOf(headers: Readonly<Record<string, string>> = {}): LetterMark | undefined {
-  const { mark, letter, reason = '', detail = '' } = headers;
+  const { mark, letter, trial = '', reason = '', detail = '' } = headers;
   if ((mark !== 'replayed' && mark !== 'failed') || letter === undefined) return undefined;
-  return { mark, letter, reason, detail };
+  return { mark, letter, trial, reason, detail };
+}
+
+/** The mark of a record that failed on its way again; undefined if it is on its way for the first time. */
+export function failedMark(
+  { key, headers = {} }: { readonly key: string; readonly headers?: Readonly<Record<string, string>> },
+  reason: string,
+  detail: string,
+) {
+  const [letter, trial = ''] = headers[replayHeader]?.split(' ') ?? [];
+  return letter === undefined ? undefined : markRecord(key, { mark: 'failed', letter, trial, reason, detail });
 }
 
 /** Where a letter of a later stage came from: `<log topic>/<partition>/<offset>`, or `<log topic>/spool/<offset>`. */

@@ -16,7 +16,7 @@ export class TestDevice {
   nextSeq = 0;
 
   constructor(
-    private readonly log: EventLog,
+    readonly log: EventLog,
     readonly catalogue: Catalogue = testCatalogue(['temp', 'pressure']),
   ) {
     this.hash = catalogueHash(catalogue);
@@ -55,6 +55,11 @@ export class TestDevice {
     const pack = { ...testPack(this.catalogue, this.take(), points, this.epoch), ...over };
     await this.append(logTopics.readings.name, encodePack(pack, units));
     return pack;
+  }
+
+  /** The bytes of the next pack, which is not sent. */
+  encoded(points: readonly Point[]): Uint8Array {
+    return encodePack(testPack(this.catalogue, this.take(), points, this.epoch), catalogueUnits(this.catalogue));
   }
 
   async alert(...alerts: Alert[]): Promise<void> {
