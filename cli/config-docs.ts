@@ -30,7 +30,11 @@ ${tableHead}
 `;
 
 /** Settings that have a page of their own, where what is inside them is told. */
-const elsewhere: Readonly<Record<string, string>> = { 'edge.sensors': 'edge.md', 'edge.channels': 'edge.md' };
+const elsewhere: Readonly<Record<string, string>> = {
+  'edge.sensors': 'edge.md',
+  'edge.channels': 'edge.md',
+  'gateway.sources': 'gateway/sources.md',
+};
 
 /** The page of all settings, from the schema that parses them. */
 export function configDocs(schema: z.ZodType): string {

@@ -3,10 +3,12 @@ import './small-heap.js';
 import './thread-pool.js';
 import { Command } from 'commander';
 import { addConfig } from './commands/config.js';
+import { addDeadLetters } from './commands/dead-letters.js';
 import { addDevice } from './commands/device.js';
 import { addEdgeDetect } from './commands/edge-detect.js';
 import { addEdgeDocs } from './commands/edge-docs.js';
 import { addEdgeReduce } from './commands/edge-reduce.js';
+import { addGatewayDocs } from './commands/gateway-docs.js';
 import { addParts } from './commands/parts.js';
 import { addReport } from './commands/report.js';
 import { addSimulate } from './commands/simulate.js';
@@ -37,10 +39,12 @@ for (const add of [
   addEdgeReduce,
   addEdgeDocs,
   addEdgeDetect,
+  addGatewayDocs,
   addSimulate,
   addReport,
   addDevice,
   addConfig,
+  addDeadLetters,
 ])
   add(program);
 for (const command of allCommands(program)) command.exitOverride();
