@@ -12,6 +12,7 @@ import type { DeviceEventRecord } from '../desired/device-events.js';
 import { deadLetter } from '../intake/dead-letter.js';
 import type { Decoded } from '../intake/decoded.js';
 import type { DeviceMessage } from '../intake/message.js';
+import { underOldName } from './old-names.js';
 
 /** What becomes of devices that nobody adopted. */
 export type UnknownDevices = 'accept' | 'quarantine' | 'reject';
@@ -84,11 +85,19 @@ export class DeviceRegistry {
     return 'unknown-device';
   }
 
-  /** What an unknown device measured is set aside while it is in quarantine; what it says of itself is kept. */
-  screen(message: DeviceMessage, decoded: Decoded): Decoded {
+  /**
+   * What an unknown device measured is set aside while it is in quarantine; what it says of itself is kept. A pack from
+   * before its hardware got the name under which it speaks is taken.
+   */
+  screen(message: DeviceMessage, received: Decoded): Decoded {
+    const decoded = underOldName(message, received, (one, other) => this.isOneDevice(one, other)) ?? received;
     if (this.options.unknown !== 'quarantine' || (decoded.kind !== 'pack' && decoded.kind !== 'alert')) return decoded;
     if (this.stateOf(message.topic) !== 'unknown') return decoded;
     return deadLetter(message, 'unknown-device', 'nobody has adopted this device', decoded.readings);
+  }
+
+  private isOneDevice(one: DeviceId, other: DeviceId): boolean {
+    return deviceKey(this.ownerOf(one)) === deviceKey(this.ownerOf(other));
   }
 
   ownerOf(spoken: DeviceId): DeviceId {

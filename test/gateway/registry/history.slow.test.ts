@@ -121,3 +121,45 @@ it('whoever reads the log again stores the same', async () => {
   expect(one).toEqual(['plant1/pi-07/temp 1 21', 'plant1/press-07/temp 0 20']);
   expect(two).toEqual(one);
 });
+
+it('a pack from before a change of names goes on under the name that it bears, but not for another device', async () => {
+  const { gateway, port, memory } = await startGateway({ devices: { renameDelayMs: 0 } });
+  const ask = await operatorOf(gateway);
+  const old = await WireDevice.open(port, pi, ['temp'], oldEpoch);
+  await old.send(0, 20);
+  const { answer } = await ask('POST', '/registry/plant1/pi-07/rename', { to: 'plant1/press-07' });
+  await waitFor('the new name counts', deadlineMs, () => clock.nowUs() > (answer['fromUs'] as number));
+  const hardware = await WireDevice.open(port, press, ['temp'], oldEpoch);
+  await hardware.send(0, 20, 0, pi);
+  await hardware.send(1, 21, 1, pi);
+  await hardware.send(2, 22, 2);
+  await hardware.send(3, 23, 3, { site: 'plant1', device: 'oven-02' });
+  const store = await ingested(memory, 'one');
+  expect(await valuesOf(store)).toEqual([0, 1, 2].map((i) => `plant1/pi-07/temp ${i} ${20 + i}`));
+  const fleet = await startFleet(memory);
+  await hardware.state('heartbeat');
+  await waitFor('its heartbeat', deadlineMs, () => fleet.device(pi)?.lastBeat());
+  expect(completenessOf(fleet.device(pi)!, await store.ledger(), fleet.registrations.namesOf(pi))).toMatchObject([
+    { source: `plant1/pi-07/${oldEpoch}`, received: 3 },
+  ]);
+  expect(memory.records('dead-letters').map(({ headers }) => headers?.['reason'])).toEqual(['wrong-identity']);
+});
+
+it('replaced hardware goes on in the same series, with numbers of its own', async () => {
+  const { gateway, port, memory } = await startGateway();
+  const ask = await operatorOf(gateway);
+  const old = await WireDevice.open(port, press, ['temp'], oldEpoch);
+  for (const i of [0, 1]) await old.send(i, 20 + i);
+  const { answer } = await ask('POST', '/registry/plant1/press-07/replace');
+  await waitFor('the end of the old connection', deadlineMs, () => !old.client.connected);
+  const next = await WireDevice.open(port, press, ['temp'], newEpoch, answer['token'] as string);
+  for (const i of [2, 3]) await next.send(i, 20 + i);
+  await next.state('heartbeat');
+  const store = await ingested(memory, 'one');
+  expect(await valuesOf(store)).toEqual([0, 1, 2, 3].map((i) => `plant1/press-07/temp ${i} ${20 + i}`));
+  const fleet = await startFleet(memory);
+  expect(completenessOf(fleet.device(press)!, await store.ledger())).toEqual([
+    { source: `plant1/press-07/${oldEpoch}`, received: 2, expected: 2 },
+    { source: `plant1/press-07/${newEpoch}`, received: 2, expected: 2 },
+  ]);
+});

@@ -33,9 +33,9 @@ export class WireDevice {
     return opened;
   }
 
-  /** A pack; the stamp is `firstUs` and so many seconds. Resolves when it was acknowledged. */
-  async send(seconds: number, value: number, seq = this.nextSeq++): Promise<void> {
-    const catalogue = testCatalogue([...this.sensors], this.device.site, this.device.device);
+  /** A pack; the stamp is `firstUs` and so many seconds. Resolves when it was acknowledged. `made` is its name then. */
+  async send(seconds: number, value: number, seq = this.nextSeq++, made = this.device): Promise<void> {
+    const catalogue = testCatalogue([...this.sensors], made.site, made.device);
     const points = this.sensors.map((sensor) => rawPoint(sensor, firstUs + seconds * 1e6, value));
     const pack = testPack(catalogue, seq, points, this.epoch);
     await this.publish('data', encodePack(pack, catalogueUnits(catalogue)));
