@@ -7,6 +7,7 @@ import { durationBetween } from '#core/runtime/durations.js';
 import { sourceSchema, type SourceConfig } from './intake/foreign/registry.js';
 import { spoolSchema } from './spool/spool-config.js';
 import { aclSchema } from './identity/acl-config.js';
+import { routingSchema } from './routing/routing-config.js';
 
 const kib = 1024;
 const mib = 1024 * kib;
@@ -155,6 +156,9 @@ export const gatewayConfigSchema = z.strictObject({
   limits: limitsSchema
     .prefault({})
     .describe('What the gateway holds at most; beyond it devices wait, nothing is dropped'),
+  routing: routingSchema
+    .prefault({})
+    .describe('What is kept of messages on topics that are neither ours nor a source’s, for clients that read them'),
   time: timeSchema.prefault({}).describe('Telling devices the time'),
   devices: devicesSchema.prefault({}).describe('Which devices may speak'),
   processes: z

@@ -60,8 +60,8 @@ export class ConnectGate {
     const prefix = packet.username ?? (stream.certificate && principalKey(stream.certificate.principal));
     if (packet.clientId !== '' && prefix !== undefined) packet.clientId = `${prefix}|${packet.clientId}`;
     // The gateway keeps nothing for a device that is away: every connection starts afresh, "session present" is 0.
-    (client.conn as ConnectionStream).keepsSession = !packet.clean;
-    packet.clean = true;
+    stream.keepsSession = !packet.clean;
+    if (stream.claim?.kind !== 'client') packet.clean = true;
     callback(null, true);
   };
 

@@ -26,6 +26,8 @@ export interface PublishTaker {
 
 export interface ConnectionContext {
   readonly limits: FramerLimits;
+  /** aedes need not wait for a slow reader before so much waits for it: it would keep others waiting, too. */
+  readonly maxUnsentBytes: number;
   readonly budget: HoldBudget;
   readonly publishes: PublishTaker;
   readonly refusals: Refusals;
@@ -91,7 +93,7 @@ export class ConnectionStream extends Duplex implements AnswerSink {
     private readonly socket: Socket,
     private readonly context: ConnectionContext,
   ) {
-    super({ allowHalfOpen: false });
+    super({ allowHalfOpen: false, writableHighWaterMark: context.maxUnsentBytes });
     this.address = socket.remoteAddress ?? 'unknown';
     this.openedMs = context.clock.monotonicMs();
     this.framer = new PacketFramer(context.limits, {
@@ -110,6 +112,11 @@ export class ConnectionStream extends Duplex implements AnswerSink {
   /** Whether the CONNECT was accepted. */
   get isOpen(): boolean {
     return this.phase === 'open';
+  }
+
+  /** Bytes that were written and that its peer has not taken. */
+  get unsentBytes(): number {
+    return this.writableLength + this.socket.writableLength;
   }
 
   /** Lets packets behind the CONNECT through. */

@@ -1,7 +1,7 @@
 import { once, type EventEmitter } from 'node:events';
 import type { Server, Socket } from 'node:net';
 import type { Client } from 'aedes';
-import { Histogram, type Registry } from 'prom-client';
+import type { Histogram, Registry } from 'prom-client';
 import { mqttTopic } from '#core/contract/mqtt-topics.js';
 import { deviceKey, isName, type DeviceId } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
@@ -14,36 +14,25 @@ import type { CertificateOwner } from '../identity/certificate-owner.js';
 import type { Identity } from '../identity/identity.js';
 import type { MessageSink } from '../intake/message.js';
 import type { TopicRouter } from '../intake/topic-router.js';
+import { holdLimits, type BrokerLimits } from '../limits/broker-limits.js';
 import { ConnectAdmission } from '../limits/connect-admission.js';
 import { openBudget } from '../limits/open-budget.js';
+import { UnsentWatch } from '../limits/unsent-watch.js';
+import { authorizeForward } from '../routing/forwarding.js';
+import { storeOpener } from '../routing/open-store.js';
+import { RoutingAedes } from '../routing/routing-aedes.js';
+import type { SessionLimits, SessionStore } from '../routing/session-store.js';
+import { ackHistogram } from './ack-histogram.js';
 import { ConnectGate } from './connect-gate.js';
 import { ConnectionStream } from './connection-stream.js';
 import { checkExposure } from './exposure.js';
 import { deviceOf } from './principal.js';
 import type { DeviceBroker } from './device-broker.js';
 import { FailureLimiter } from './failure-limiter.js';
-import type { HoldBudget, HoldLimits } from './hold-budget.js';
+import type { HoldBudget } from './hold-budget.js';
 import { addressOf, listen, type ListenerOptions, type TlsListening } from './listener.js';
 import { PublishGate } from './publish-gate.js';
 import { Refusals, type RefusalReason } from './refusals.js';
-import { SilentAedes } from './silent-aedes.js';
-
-export interface BrokerLimits {
-  readonly maxConnections: number;
-  readonly maxDeviceConnections: number;
-  /** From accepting a connection to its whole CONNECT. */
-  readonly connectTimeoutMs: number;
-  readonly maxPayloadBytes: number;
-  readonly maxDeviceHeldBytes: number;
-  readonly maxDeviceHeldMessages: number;
-  readonly maxHeldBytes: number;
-  readonly connectsPerSecond: number;
-  readonly maxWaitingConnects: number;
-  readonly deviceMessagesPerSecond: number;
-  readonly deviceBytesPerSecond: number;
-  /** Written for one connection and not yet taken by its peer. */
-  readonly maxUnsentBytes: number;
-}
 
 export interface MqttBrokerOptions {
   readonly host: string;
@@ -55,6 +44,8 @@ export interface MqttBrokerOptions {
   readonly identity: Identity;
   readonly audit: AuditSink;
   readonly limits: BrokerLimits;
+  /** What is kept for readers that are away. */
+  readonly routing: SessionLimits;
   readonly intake: MessageSink;
   /** Which topics are for foreign sources. */
   readonly router: TopicRouter;
@@ -85,6 +76,8 @@ export class MqttBroker implements DeviceBroker {
   private readonly budget: HoldBudget;
   private readonly refusals: Refusals;
   private readonly admission: ConnectAdmission;
+  private readonly unsent: UnsentWatch;
+  private readonly openStore: () => SessionStore;
   private readonly publishes: PublishGate;
   private readonly connects: ConnectGate;
   private readonly logins: LoginAudit;
@@ -93,7 +86,7 @@ export class MqttBroker implements DeviceBroker {
   private readonly ackSeconds: Histogram;
   private stopping = new AbortController();
   private server: Server | undefined;
-  private aedes: SilentAedes | undefined;
+  private aedes: RoutingAedes | undefined;
 
   constructor(private readonly options: MqttBrokerOptions) {
     const { limits, registry, logger, clock, intake, identity, audit } = options;
@@ -106,6 +99,8 @@ export class MqttBroker implements DeviceBroker {
       clock,
       registry,
     });
+    this.unsent = new UnsentWatch({ maxBytes: limits.maxUnsentBytes, maxTotalBytes: limits.maxHeldBytes });
+    this.openStore = storeOpener({ limits: this.options.routing, clock, logger, registry });
     this.ackSeconds = ackHistogram(registry);
     const shared = { refusals: this.refusals, clock };
     this.publishes = new PublishGate({
@@ -235,8 +230,10 @@ export class MqttBroker implements DeviceBroker {
     await new Promise<void>((resolve, reject) => aedes.publish(packet, (error) => (error ? reject(error) : resolve())));
   }
 
-  private async openAedes(): Promise<SilentAedes> {
-    const aedes = new SilentAedes({
+  private async openAedes(): Promise<RoutingAedes> {
+    const aedes = new RoutingAedes({
+      isRouted: (topic) => this.options.router.route(topic) === undefined,
+      persistence: this.openStore(),
       // The sweep comes first, and counts it.
       connectTimeout: this.options.limits.connectTimeoutMs + 10 * sweepMs,
       maxClientsIdLength: longestClientId,
@@ -244,6 +241,7 @@ export class MqttBroker implements DeviceBroker {
       authenticate: this.connects.authenticate,
       authorizeSubscribe: this.connects.authorizeSubscribe,
       authorizePublish: this.publishes.authorize,
+      authorizeForward,
     });
     aedes.on('clientReady', (client) => {
       this.publishes.opened(streamOf(client), client);
@@ -271,6 +269,7 @@ export class MqttBroker implements DeviceBroker {
     const { limits, clock } = this.options;
     const stream = new ConnectionStream(socket, {
       limits: { maxPublishBytes: limits.maxPayloadBytes + publishHeadBytes, maxControlBytes },
+      maxUnsentBytes: limits.maxUnsentBytes,
       budget: this.budget,
       publishes: this.publishes,
       refusals: this.refusals,
@@ -318,6 +317,7 @@ export class MqttBroker implements DeviceBroker {
       await clock.sleep(sweepMs, stopping);
       const nowMs = clock.monotonicMs();
       this.publishes.refresh();
+      this.unsent.sweep(this.streams, nowMs);
       for (const stream of this.streams) {
         stream.sweep(nowMs);
         if (!stream.isOpen && nowMs - this.admission.sinceMs(stream) > limits.connectTimeoutMs) {
@@ -330,22 +330,4 @@ export class MqttBroker implements DeviceBroker {
 
 function streamOf(client: Client): ConnectionStream {
   return client.conn as ConnectionStream;
-}
-
-function holdLimits(limits: BrokerLimits): HoldLimits {
-  return {
-    maxDeviceBytes: limits.maxDeviceHeldBytes,
-    maxDeviceMessages: limits.maxDeviceHeldMessages,
-    maxTotalBytes: limits.maxHeldBytes,
-    deviceRates: { messagesPerSecond: limits.deviceMessagesPerSecond, bytesPerSecond: limits.deviceBytesPerSecond },
-  };
-}
-
-function ackHistogram(registry: Registry): Histogram {
-  return new Histogram({
-    name: 'fieldline_gateway_held_seconds',
-    help: 'From the arrival of a publish until it was settled',
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300],
-    registers: [registry],
-  });
 }

@@ -169,7 +169,8 @@ export class PublishGate implements PublishTaker {
   private will(stream: ConnectionStream, packet: AedesPublish, callback: Callback): void {
     const { account } = stream;
     const route = this.routeOf(stream, packet.topic);
-    if (!route || route.to === 'aedes' || this.stopping) return callback(new Error('the will is not stored'));
+    if (!route || this.stopping) return callback(new Error('the will is not stored'));
+    if (route.to === 'aedes') return callback(null);
     const payload = packet.payload as Buffer;
     // Nothing holds a device back from being lost again and again.
     if (!account!.reserve(payload.length)) {

@@ -32,9 +32,17 @@ const ruleSchema = z
   });
 export type AclRule = z.infer<typeof ruleSchema>;
 
+const openSchema = z.strictObject({
+  open: z.literal(true).describe('Everybody may write and read everything outside of fieldline/'),
+  unreadable: z
+    .array(z.string().refine(isTopicFilter, 'not a topic filter of MQTT'))
+    .default([])
+    .describe('Topic filters that nobody may subscribe to; wider subscriptions do not bring their messages either'),
+});
+
 /** `gateway.mqtt.acl` */
 export const aclSchema = z
-  .union([z.literal('open'), z.array(ruleSchema)], 'expected open, or a list of rules')
+  .union([z.literal('open'), openSchema, z.array(ruleSchema)], 'expected open, or a list of rules')
   .default([])
   .describe(
     'What clients, and devices beyond their own topics, may write and read, see docs/gateway/access.md; open: everything outside of fieldline/',

@@ -9,6 +9,8 @@ import { coversFilter } from './covers-filter.js';
 export interface Rights {
   mayPublish(topic: string): boolean;
   maySubscribe(filter: string): boolean;
+  /** Whether a message may come to it by a subscription that it has, which may be wider. */
+  mayReceive(topic: string): boolean;
 }
 
 /** A configured source of foreign messages, as far as it says who may write them. */
@@ -39,14 +41,14 @@ export class Acl {
       mayPublish: (topic: string) => device !== undefined && mayPublish(device, topic),
       maySubscribe: (filter: string) => device !== undefined && maySubscribe(device, filter),
     };
-    if (this.options.rules === 'open') {
-      return { mayPublish: (topic) => (isOurs(topic) ? own.mayPublish(topic) : true), maySubscribe: () => true };
-    }
+    const open = openOf(this.options.rules);
+    if (open) return openRights(own, open.unreadable);
     const { write, read } = this.grantsOf(principal);
     const writes = write.map(topicMatcher);
     return {
       mayPublish: (topic) => own.mayPublish(topic) || (!isOurs(topic) && writes.some((matches) => matches(topic))),
       maySubscribe: (filter) => own.maySubscribe(filter) || read.some((granted) => coversFilter(granted, filter)),
+      mayReceive: () => true,
     };
   }
 
@@ -55,7 +57,7 @@ export class Acl {
     const { rules = [], sources = [], mode } = this.options;
     const name = principalKey(principal);
     const taken = sources.filter(({ writers }) => mode === 'none' || writers.has(name)).flatMap((s) => s.topics);
-    const found = rules === 'open' ? [] : rules.filter((rule) => isFor(rule, principal));
+    const found = Array.isArray(rules) ? rules.filter((rule) => isFor(rule, principal)) : [];
     const fill = (filter: string) => filled(filter, principal);
     return {
       write: [...taken, ...found.flatMap(({ write }) => write.map(fill))],
@@ -63,6 +65,26 @@ export class Acl {
       read: [...taken, ...found.flatMap(({ read }) => read.map(fill))],
     };
   }
+}
+
+function openOf(rules: AclConfig | undefined): { readonly unreadable: readonly string[] } | undefined {
+  if (rules === 'open') return { unreadable: [] };
+  return rules === undefined || Array.isArray(rules) ? undefined : rules;
+}
+
+/** Topics of the broker's own, and subscriptions in the manner of MQTT 5, which nobody here serves. */
+const reserved = /^\$(SYS|share)\//;
+
+function openRights(own: Pick<Rights, 'mayPublish' | 'maySubscribe'>, unreadable: readonly string[]): Rights {
+  const hides = unreadable.map(topicMatcher);
+  return {
+    mayPublish: (topic) => (isOurs(topic) ? own.mayPublish(topic) : !reserved.test(topic)),
+    maySubscribe: (filter) => {
+      if (isOurs(filter)) return own.maySubscribe(filter);
+      return !reserved.test(filter) && !unreadable.some((hidden) => coversFilter(hidden, filter));
+    },
+    mayReceive: (topic) => (isOurs(topic) ? own.maySubscribe(topic) : !hides.some((matches) => matches(topic))),
+  };
 }
 
 function isOurs(topic: string): boolean {

@@ -7,7 +7,7 @@ import { logTopics } from '../../core/contract/log-topics.js';
 import { mqttTopic } from '../../core/contract/mqtt-topics.js';
 import type { DeviceId } from '../../core/contract/names.js';
 import { encodePack, type TransferCoding } from '../../core/contract/pack.js';
-import { systemClock } from '../../core/runtime/clock.js';
+import { systemClock, type Clock } from '../../core/runtime/clock.js';
 import { deviceToken } from '../../core/runtime/device-token.js';
 import { silentLogger, type Logger } from '../../core/runtime/logger.js';
 import { createGateway, gatewayConfigSchema, type Gateway } from '../../gateway/main.js';
@@ -27,6 +27,8 @@ export interface GatewayOverrides {
   readonly spool?: object;
   readonly sources?: readonly object[];
   readonly foreign?: object;
+  readonly routing?: object;
+  readonly clock?: Clock;
   readonly logger?: Logger;
   /** One that another gateway has, too. */
   readonly log?: MemoryLog;
@@ -46,9 +48,9 @@ export async function startGateway(overrides: GatewayOverrides = {}): Promise<Te
   const log = new FaultyLog(memory);
   await log.ensureTopics(Object.values(logTopics));
   const registry = new Registry();
-  const { mqtt, logger = silentLogger, log: _log, ...parts } = overrides;
+  const { mqtt, clock = systemClock, logger = silentLogger, log: _log, ...parts } = overrides;
   const config = gatewayConfigSchema.parse({ mqtt: { port: 0, ...mqtt }, ...parts });
-  const gateway = createGateway(config, { log, clock: systemClock, logger, registry, secret });
+  const gateway = createGateway(config, { log, clock, logger, registry, secret });
   await gateway.start();
   onTestFinished(async () => {
     log.release();

@@ -23,11 +23,11 @@ describe('while the log is away', () => {
     const many = Array.from({ length: 2000 }, (_, seq) =>
       greedy.publishAsync(dataTopic(press), packOf(press, seq), { qos: 1 }),
     );
-    await waitFor('the limit', 2000, () => test.gateway.status().blockedConnections === 1);
+    await waitFor('the limit', 20_000, () => test.gateway.status().blockedConnections === 1);
     expect(test.gateway.status().heldMessages).toBe(20);
     expect(test.gateway.status().heldBytes).toBeLessThan(20 * 400);
     const neighbour = modest.publishAsync(dataTopic(oven), packOf(oven, 0), { qos: 1 });
-    await waitFor('the neighbour', 1000, () => test.gateway.status().heldMessages === 21);
+    await waitFor('the neighbour', 20_000, () => test.gateway.status().heldMessages === 21);
     test.log.release();
     await Promise.all([...many, neighbour]);
     expect(test.memory.records('sensor-readings')).toHaveLength(2001);
@@ -45,7 +45,7 @@ describe('while the log is away', () => {
     const all = clients.flatMap((client, i) =>
       [0, 1].map(() => client.publishAsync(dataTopic(devices[i]!), big, { qos: 1 })),
     );
-    await waitFor('the limit', 3000, () => test.gateway.status().blockedConnections >= 3);
+    await waitFor('the limit', 20_000, () => test.gateway.status().blockedConnections >= 3);
     expect(test.gateway.status().heldBytes).toBeLessThanOrEqual(limits.maxHeldBytes);
     test.log.release();
     await Promise.all(all);
@@ -58,19 +58,19 @@ describe('while the log is away', () => {
     const client = await connectDevice(test.port, press);
     const raw = await RawSocket.open(test.port);
     raw.write(connectPacket({ device: oven, password: deviceToken(secret, oven) }));
-    await waitFor('CONNACK', 2000, () => raw.received.length === 4);
+    await waitFor('CONNACK', 20_000, () => raw.received.length === 4);
     // Half a packet reserves room for the whole.
     raw.write(publishPacket(dataTopic(oven), Buffer.alloc(1000), 1).subarray(0, 100));
     test.log.hold();
     const publish = client.publishAsync(dataTopic(press), packOf(press, 0), { qos: 1 }).catch(() => undefined);
-    await waitFor('both', 2000, () => test.gateway.status().heldMessages === 2);
+    await waitFor('both', 20_000, () => test.gateway.status().heldMessages === 2);
     client.end(true);
     raw.socket.destroy();
     await once(raw.socket, 'close');
-    await waitFor('the half packet', 2000, () => test.gateway.status().heldMessages === 1);
+    await waitFor('the half packet', 20_000, () => test.gateway.status().heldMessages === 1);
     await publish;
     test.log.release();
-    await waitFor('the rest', 2000, () => test.gateway.status().heldBytes === 0);
+    await waitFor('the rest', 20_000, () => test.gateway.status().heldBytes === 0);
     expect(test.gateway.status().connections).toBe(0);
   });
 });
@@ -79,12 +79,12 @@ async function waitInSilence(outageMs: number): Promise<void> {
   const test = await startGateway();
   const raw = await RawSocket.open(test.port);
   raw.write(connectPacket({ device: press, password: deviceToken(secret, press), keepaliveS: 1 }));
-  await waitFor('CONNACK', 2000, () => raw.received.length === 4);
+  await waitFor('CONNACK', 20_000, () => raw.received.length === 4);
   test.log.hold();
   raw.write(publishPacket(dataTopic(press), packOf(press, 0), 1));
   const startedMs = performance.now();
   await waitFor('more than 1.5 × keepalive', outageMs + 1000, () => performance.now() - startedMs > outageMs);
   expect(raw.ended).toBe(false);
   test.log.release();
-  await waitFor('PUBACK', 2000, () => raw.received.length === 8);
+  await waitFor('PUBACK', 20_000, () => raw.received.length === 8);
 }

@@ -21,6 +21,7 @@ it('who does not read the answers is not read from, until they are taken', async
   });
   const stream = new ConnectionStream(socket as Socket, {
     limits: { maxPublishBytes: 1000, maxControlBytes: 1000 },
+    maxUnsentBytes: 1e6,
     budget: new HoldBudget(holdLimits, clock),
     publishes: { publish: () => true, pubrel: () => true, gone: () => undefined },
     refusals: new Refusals(new Registry(), silentLogger, clock),
