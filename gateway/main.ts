@@ -18,6 +18,7 @@ import { Audit } from './audit/audit.js';
 import type { DeviceBroker, DeviceBrokerStatus } from './broker/device-broker.js';
 import type { GatewayConfig } from './config.js';
 import { openDeadLetters } from './dead-letters/open-dead-letters.js';
+import { CredentialsDoor } from './identity/credentials-door.js';
 import { createIdentity } from './identity/identity.js';
 import { DeviceEvents } from './desired/device-events.js';
 import { createDevices } from './devices.js';
@@ -141,7 +142,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
       logHealthy: log.healthy(),
     }),
     publishCommand,
-    door: joinDoors(devices.door, letters),
+    door: joinDoors(devices.door, new CredentialsDoor({ ...seams, book: identity.book }), letters),
   };
 }
 

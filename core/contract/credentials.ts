@@ -75,6 +75,10 @@ export function isCredentialId(id: string | undefined): id is string {
   return id === wholeId || tokenIdPattern.test(id ?? '') || fingerprintPattern.test(id ?? '');
 }
 
+export function isTokenId(id: string): boolean {
+  return tokenIdPattern.test(id);
+}
+
 /** `flt_<id>_<256 random bits in base64url>`: the prefix lets scanners of source code find a token that leaked. */
 const tokenPattern = /^flt_([0-9a-f]{12})_[A-Za-z0-9_-]{43}$/;
 

@@ -37,10 +37,11 @@ export class Authenticator {
     const owner = principalKey(showing.principal);
     if (mode === 'none') return this.ifAllowed(owner, { by: 'word' });
     if (showing.certificate) return this.ifAllowed(owner, showing.certificate);
+    if (showing.principal.kind === 'client' && !book.knows(owner)) return 'unknown';
     const token = Buffer.from(showing.password ?? []).toString('latin1');
     const id = tokenId(token);
     if (id !== undefined) return this.issued(owner, id, token);
-    if (showing.principal.kind === 'client') return book.knows(owner) ? 'wrong' : 'unknown';
+    if (showing.principal.kind === 'client') return 'wrong';
     if (!isDeviceToken(this.options.secret, showing.principal.device, showing.password)) return 'wrong';
     return this.ifAllowed(owner, { by: 'derived-token' });
   }
