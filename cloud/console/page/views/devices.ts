@@ -32,7 +32,7 @@ export function openDevices(app: App, _route: unknown, scope: Scope): View {
     show();
   });
   states.show(memory.state);
-  const search = searchField('Filter by site, device or version', memory.query, (query) => {
+  const search = searchField('Filter by site, device, title or version', memory.query, (query) => {
     memory.query = query;
     show();
   });
@@ -72,7 +72,7 @@ function matches(device: DeviceView, { query, state }: Memory): boolean {
   if (state === 'online' && !device.online) return false;
   if (state === 'offline' && device.online) return false;
   if (state === 'gaps' && missingCount(device) === 0) return false;
-  const text = `${device.site} ${device.device} ${device.version ?? ''}`.toLowerCase();
+  const text = `${device.site} ${device.device} ${device.title ?? ''} ${device.version ?? ''}`.toLowerCase();
   return query
     .toLowerCase()
     .split(/\s+/)
@@ -149,6 +149,13 @@ function columns(app: App): TableColumn<DeviceView>[] {
       cell: ({ lastSeenUs }) => ageElement(lastSeenUs, app.clock.nowUs()),
     },
     {
+      key: 'registered',
+      title: 'Registered',
+      priority: 3,
+      sortBy: ({ state }) => state,
+      cell: ({ state }) => h('span', { class: state === 'adopted' ? 'muted' : '' }, state),
+    },
+    {
       key: 'version',
       title: 'Version',
       priority: 3,
@@ -159,7 +166,13 @@ function columns(app: App): TableColumn<DeviceView>[] {
 }
 
 function deviceLink(device: DeviceView): Child {
-  return h('a', { href: deviceHash(device), class: 'strong', tabindex: -1 }, device.device);
+  const { title, speaksAs } = device;
+  const hint = [title, speaksAs === null ? null : `speaks as ${speaksAs}`].filter(Boolean).join(', ');
+  return h(
+    'a',
+    { href: deviceHash(device), class: 'strong', tabindex: -1, ...(hint !== '' && { title: hint }) },
+    device.device,
+  );
 }
 
 function completeness(device: DeviceView): Child {
