@@ -10,6 +10,8 @@ export class Member {
   online = false;
   /** Whether its birth came since that of the edge node. */
   born = false;
+  /** In which of the sessions of its edge node its last birth came. */
+  session = -1;
   /** What its definitions take in memory, in bytes, about. */
   cost = 0;
 
@@ -28,12 +30,16 @@ export class EdgeNode {
   private aliases = new Map<number, { readonly member: Member; readonly metric: MetricDefinition }>();
   /** Those of the birth before, until data comes. */
   private earlierAliases = this.aliases;
+  /** Counts NBIRTHs. */
+  private session = 0;
   private bdSeq: number | undefined;
   private nextSeq: number | undefined;
-  /** From when on the aliases are known to mean what they mean now, by our clock. */
+  /** From when on the aliases are known to mean what they mean now, by the wall clock: for what is tried again. */
   private aliasesSinceUs = Infinity;
   /** When the first message came that needs a birth which we never had. */
   private waitingSinceUs: number | undefined;
+  /** Whether something was lost since the last NBIRTH, so that another one is wanted; and when it was asked for. */
+  private isBirthWanted = false;
   private askedMs = -Infinity;
   /** From an NBIRTH until data comes. */
   private birthsComing = false;
@@ -72,6 +78,8 @@ export class EdgeNode {
     this.bdSeq = bdSeq;
     this.birthsComing = true;
     this.isEnded = false;
+    this.isBirthWanted = false;
+    this.session += 1;
     for (const member of this.members.values()) member.born = false;
   }
 
@@ -86,19 +94,25 @@ export class EdgeNode {
       if (metric.alias !== undefined) this.setAlias(metric.alias, { member, metric: definition }, receivedUs);
     }
     member.metrics = definitions;
+    if (member.session === this.session) this.sweepAliases(member);
+    member.session = this.session;
     member.born = true;
     member.online = true;
-    // After an NBIRTH there is nothing left to sweep but what one device said twice.
-    if (!this.birthsComing) this.sweepAliases(member);
   }
 
-  /** What a metric of a DATA message is; `heardUs` is when the message came, which may be long ago. */
-  resolve(member: Member, metric: Metric, heardUs: number): MetricDefinition | undefined {
+  /** What a metric of a DATA message is that came now. */
+  resolve(member: Member, metric: Metric): MetricDefinition | undefined {
     if (metric.name !== undefined) return member.metrics.get(metric.name);
-    if (metric.alias === undefined || heardUs < this.aliasesSinceUs || !member.born) return undefined;
+    if (metric.alias === undefined || !member.born) return undefined;
     const known = this.aliases.get(metric.alias);
     // Aliases are unique within an edge node, so one of another member belongs to another birth.
     return known?.member === member ? known.metric : undefined;
+  }
+
+  /** The same of a message that came at `heardUs`: an alias may have had another meaning then. */
+  resolveOld(member: Member, metric: Metric, heardUs: number): MetricDefinition | undefined {
+    const isTold = metric.name !== undefined || heardUs >= this.aliasesSinceUs;
+    return isTold ? this.resolve(member, metric) : undefined;
   }
 
   get isBorn(): boolean {
@@ -141,8 +155,10 @@ export class EdgeNode {
     return ended;
   }
 
-  /** Whether to ask for births now: at most once in so long. */
-  asks(nowMs: number, receivedUs: number, everyMs: number): boolean {
+  /** To be called for each message: whether to ask for births now. That is done at most once in so long, until they come. */
+  asks(isLost: boolean, nowMs: number, receivedUs: number, everyMs: number): boolean {
+    if (isLost) this.isBirthWanted = true;
+    if (!this.isBirthWanted) return false;
     if (!this.isBorn) this.waitingSinceUs ??= receivedUs;
     if (nowMs - this.askedMs < everyMs) return false;
     this.askedMs = nowMs;
@@ -164,7 +180,7 @@ export class EdgeNode {
     this.aliases.set(alias, of);
   }
 
-  /** Of an earlier birth of the member. */
+  /** Of a birth of the member before, in the same session. */
   private sweepAliases(member: Member): void {
     for (const [alias, of] of this.aliases) {
       if (of.member === member && member.metrics.get(of.metric.name) !== of.metric) this.aliases.delete(alias);

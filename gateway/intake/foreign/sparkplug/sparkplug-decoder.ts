@@ -85,7 +85,7 @@ export class SparkplugDecoder implements ForeignDecoder {
     const unborn = node.endBirths();
     let isUnknown = false;
     const { readings, refused } = metricReadings(payload, message, (metric) => {
-      const known = node.resolve(member, metric, message.receivedUs);
+      const known = node.resolve(member, metric);
       if (known && isOfType(metric, known)) return known;
       isUnknown = true;
       return selfDescribed(metric);
@@ -104,7 +104,7 @@ export class SparkplugDecoder implements ForeignDecoder {
 
   private ask(isLost: boolean, node: EdgeNode, { topic, message: { receivedUs } }: Heard): ForeignReply[] {
     const { clock, rebirthIntervalMs } = this.options;
-    if (!isLost || !node.asks(clock.monotonicMs(), receivedUs, rebirthIntervalMs)) return [];
+    if (!node.asks(isLost, clock.monotonicMs(), receivedUs, rebirthIntervalMs)) return [];
     return [{ topic: commandTopic(topic), payload: rebirthRequest(Math.floor(receivedUs / 1000)) }];
   }
 
@@ -117,7 +117,7 @@ export class SparkplugDecoder implements ForeignDecoder {
     const node = isBirth ? undefined : this.nodes.find(topic);
     const member = node?.find(topic.device);
     const { readings, refused } = metricReadings(payload, message, (metric) => {
-      const known = member && node!.resolve(member, metric, message.receivedUs);
+      const known = member && node!.resolveOld(member, metric, message.receivedUs);
       const definition = known && isOfType(metric, known) ? known : selfDescribed(metric);
       return definition && { ...definition, stamps: new LastStamp() };
     });

@@ -199,12 +199,12 @@ describe('the sequence', () => {
     const after = edge.data([byAlias(7, 2)]);
     expect(valuesOf(after)).toEqual([2]);
     expect(asked(after)).toEqual([press]);
-    edge.seq += 1;
     expect(asked(edge.data([byAlias(7, 3)]))).toEqual([]);
     await edge.clock.advance(10_000);
-    expect(asked(edge.data([byAlias(7, 4)]))).toEqual([]);
-    edge.seq += 1;
-    expect(asked(edge.data([byAlias(7, 5)]))).toEqual([press]);
+    expect(asked(edge.data([byAlias(7, 4)]))).toEqual([press]);
+    edge.nodeBirth([temperature(1)]);
+    await edge.clock.advance(10_000);
+    expect(asked(edge.data([byAlias(7, 5)]))).toEqual([]);
   });
 
   it.each(['DBIRTH', 'DDEATH'])('has a gap before a %s', (kind) => {
@@ -249,6 +249,13 @@ describe('data before its birth', () => {
     expect(again.batches[0]!.readings[0]).toMatchObject({ sensor, value: 1, unit: 'Cel' });
     // The sequence of what is live goes on as if nothing had been.
     expect(asked(edge.data([byAlias(7, 2)]))).toEqual([]);
+  });
+
+  it('is told from live data, which the wall clock does not concern', () => {
+    const edge = new TestEdge();
+    edge.nodeBirth([temperature(1)]);
+    edge.receivedUs -= 3600e6;
+    expect(valuesOf(edge.data([byAlias(7, 2)]))).toEqual([2]);
   });
 
   it('is refused again if the aliases may have had another meaning', () => {
@@ -304,6 +311,16 @@ describe('data before its birth', () => {
     const data = edge.data([byAlias(3, 1)], 'oven');
     expect([valuesOf(data), asked(data)]).toEqual([[1], []]);
   });
+});
+
+it('forgets the aliases of a device that is born anew', () => {
+  const edge = new TestEdge();
+  edge.nodeBirth();
+  for (let alias = 3; alias < 6; alias++) {
+    edge.deviceBirth('oven', [{ name: 'speed', alias, type: 'Double', value: alias }]);
+    expect(edge.data([byAlias(alias - 1, 1)], 'oven').refused).toMatchObject([{ reason: 'unknown-metric' }]);
+    expect(valuesOf(edge.data([byAlias(alias, 2 * alias)], 'oven'))).toEqual([2 * alias]);
+  }
 });
 
 describe('deaths', () => {
