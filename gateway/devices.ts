@@ -47,6 +47,7 @@ export interface Devices {
   screen(message: DeviceMessage, decoded: Decoded): Decoded;
   /** Whether somebody adopted the device. */
   has(device: DeviceId): boolean;
+  isRetired(device: DeviceId): boolean;
   /** A device has subscribed to its commands. */
   reads(device: DeviceId): void;
   readonly door: HttpDoor;
@@ -75,6 +76,7 @@ export function createDevices(options: DevicesOptions): Devices {
       return registry.screen(message, commands.screen(message, decoded));
     },
     has: (device) => registry.stateOf(device) === 'adopted',
+    isRetired: (device) => registry.stateOf(device) === 'retired',
     reads: (device) => commands.reads(device),
     door: joinDoors(
       new CommandDoor({ ...options, commands }),

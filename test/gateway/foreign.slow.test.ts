@@ -1,6 +1,6 @@
 import { generate } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
-import { deviceStateSchema, type Birth, type Heartbeat } from '../../core/contract/device-events.js';
+import { deviceEventKey, deviceStateSchema, type DeviceState } from '../../core/contract/device-events.js';
 import { logTopics } from '../../core/contract/log-topics.js';
 import { decodePack, type DecodedPack } from '../../core/contract/pack.js';
 import { waitFor } from '../servers/wait-for.js';
@@ -23,13 +23,12 @@ const points = (test: TestGateway): string[] =>
     all.map(({ sensor, value }) => `${device} ${sensor} ${String(value)}`),
   );
 const letters = ({ memory }: TestGateway) => memory.records(logTopics.deadLetters.name);
-const said = <Type extends Birth['type'] | Heartbeat['type'] | 'offline'>(test: TestGateway, type: Type) =>
+const said = <Type extends DeviceState['type']>(test: TestGateway, type: Type) =>
   test.memory
     .records(logTopics.deviceEvents.name)
     .filter(({ key }) => key.includes(`/${type}/`))
-    .map(
-      ({ value }) => deviceStateSchema.parse(JSON.parse(Buffer.from(value).toString())) as { type: Type } & Heartbeat,
-    );
+    .map(({ value }) => deviceStateSchema.parse(JSON.parse(Buffer.from(value).toString())))
+    .filter((state): state is Extract<DeviceState, { type: Type }> => state.type === type);
 const publishBytes = (messageId: number, payload: string, dup = false) =>
   generate({ cmd: 'publish', topic: 'telegraf/x', payload, qos: 1, dup, retain: false, messageId });
 
@@ -44,7 +43,7 @@ describe('messages of foreign senders', () => {
     test.log.release();
     await publish;
     expect(points(test).sort()).toEqual(['h1 m.f 1', 'h2 m.g 2']);
-    const known = new Set(said(test, 'birth').map((birth) => (birth as unknown as Birth).catalogueHash));
+    const known = new Set(said(test, 'birth').map(({ catalogueHash }) => catalogueHash));
     expect(packs(test).every(({ catalogue }) => known.has(catalogue))).toBe(true);
     const { readings, messages, foreignDevices } = test.gateway.status();
     expect(readings).toMatchObject({ in: 2, out: 2, dropped: 0, inFlight: 0 });
@@ -140,11 +139,37 @@ describe('messages of foreign senders', () => {
     await client.publishAsync('telegraf/a', 'm,host=h f=1,g=2', { qos: 1 });
     await client.publishAsync('tele/plug/SENSOR', '{"ENERGY":{"Power":7}}', { qos: 1 });
     expect(points(test)).toEqual([]);
+    // They are announced, so that they are listed and can be adopted.
+    expect(said(test, 'birth')).toHaveLength(2);
     expect(letters(test).map(({ headers }) => headers!['reason'])).toEqual(['unknown-device']);
     expect(test.gateway.status().readings).toMatchObject({
       in: 3,
       out: 0,
       reasons: { 'unknown-device': 2, rejected: 1 },
+    });
+  });
+
+  it('are taken once somebody adopted their device, and no more when it was retired', async () => {
+    const test = await start({ sources: [{ ...lines, unknown: 'quarantine' }] });
+    const client = await connect(test.port);
+    const register = (device: string, state: string) => {
+      const registration = { type: 'registration', state, sinceUs: 1, by: 'someone' };
+      const key = deviceEventKey({ site: 'hall', device }, 'registration');
+      return test.memory.append(logTopics.deviceEvents.name, [
+        { key, value: Buffer.from(JSON.stringify(registration)) },
+      ]);
+    };
+    const say = (device: string) => client.publishAsync('telegraf/a', `m,host=${device} f=1`, { qos: 1 });
+    await register('h', 'adopted');
+    await waitFor('a reading to be taken', waitMs, async () => {
+      await say('h');
+      return points(test).length > 0;
+    });
+    await register('h', 'retired');
+    const reasons = () => letters(test).map(({ headers }) => headers!['reason']);
+    await waitFor('a reading to be refused', waitMs, async () => {
+      await say('h');
+      return reasons().includes('device-retired');
     });
   });
 

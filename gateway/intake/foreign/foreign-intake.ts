@@ -15,6 +15,7 @@ import { Repetitions } from './repetitions.js';
 export interface DeviceBook {
   /** Whether somebody adopted it. */
   has(device: DeviceId): boolean;
+  isRetired?(device: DeviceId): boolean;
 }
 
 export interface ForeignIntakeOptions {
@@ -58,13 +59,16 @@ export class ForeignIntake {
     maker.beginMessage();
     return batches.map((batch) => {
       const reason = this.refuses(arrival, batch);
-      return reason === undefined ? maker.take(batch, origin) : refusedBatch(batch, reason);
+      // One that nobody adopted is announced all the same, so that somebody can.
+      if (reason === 'own-device' || reason === 'device-retired') return refusedBatch(batch, reason);
+      return maker.take(batch, origin, reason);
     });
   }
 
   private refuses({ source: { unknown } }: ForeignArrival, { device }: ForeignBatch): RefusedReason | undefined {
     const { book, isOwn } = this.options;
     if (isOwn(device)) return 'own-device';
+    if (book?.isRetired?.(device)) return 'device-retired';
     if (unknown === 'accept' || !book || book.has(device)) return undefined;
     return unknown === 'quarantine' ? 'unknown-device' : 'rejected';
   }

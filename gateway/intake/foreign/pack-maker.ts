@@ -76,13 +76,15 @@ export class PackMaker {
     this.messages += 1;
   }
 
-  take(batch: ForeignBatch, origin: MessageOrigin): MadePacks {
+  /** `refusal`: the device is only announced, and its readings are refused. */
+  take(batch: ForeignBatch, origin: MessageOrigin, refusal?: RefusedReason): MadePacks {
     const device = this.admit(batch.device);
     if (!device) return nothing('device-limit', `no room for ${deviceKey(batch.device)}`, batch.readings.length);
     const refused = new Refused();
     const points = this.points(device, batch.readings, origin, refused);
     const numbers = new Numbers(device, origin.replayOf);
-    const packs = split(points).map((part) => this.pack(device, part, numbers));
+    if (refusal !== undefined) for (const _ of points) refused.add(refusal, deviceKey(device.id));
+    const packs = split(refusal === undefined ? points : []).map((part) => this.pack(device, part, numbers));
     const { session } = device;
     const { hash } = device.catalogue();
     const news = points.length > 0 || batch.presence !== undefined ? this.announce(device, origin) : [];

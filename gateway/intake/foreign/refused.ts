@@ -12,6 +12,7 @@ export type RefusedReason =
   | 'device-limit'
   | 'unknown-device'
   | 'own-device'
+  | 'device-retired'
   | 'rejected'
   | 'retained';
 
