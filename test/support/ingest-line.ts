@@ -3,13 +3,13 @@ import { onTestFinished } from 'vitest';
 import { Ingest, ingestGroup, ingestTopics } from '../../cloud/ingest/ingest.js';
 import { Parking } from '../../cloud/ingest/parking.js';
 import type { UnknownSensorMode } from '../../cloud/ingest/unknown-sensors.js';
-import type { PackToStore } from '../../cloud/store/store.js';
+import type { PackToStore, SeriesStore } from '../../cloud/store/store.js';
 import { logTopics } from '../../core/contract/log-topics.js';
 import { minuteUs } from '../../core/contract/time.js';
 import { systemClock } from '../../core/runtime/clock.js';
 import { silentLogger } from '../../core/runtime/logger.js';
 import { waitFor } from '../servers/wait-for.js';
-import type { FaultyStore } from './faulty-store.js';
+import { FaultyStore } from './faulty-store.js';
 import { MemoryLog } from './memory-log.js';
 import { openStore } from './open-store.js';
 import { tempDir } from './temp-dir.js';
@@ -18,7 +18,7 @@ import { tempDir } from './temp-dir.js';
 export const startUs = Math.floor(systemClock.nowUs() / minuteUs) * minuteUs - 30 * minuteUs;
 const all = { fromUs: 0, toUs: 2 ** 52 };
 
-/** From a log in memory into a DuckDB store, of which everything is read back. */
+/** From a log in memory into a store, of which everything is read back. */
 export class IngestLine {
   readonly log = new MemoryLog();
   private ingest: Ingest | undefined;
@@ -28,8 +28,9 @@ export class IngestLine {
     store.fault = ({ packs }) => void this.packs.push(...packs);
   }
 
-  static async open(): Promise<IngestLine> {
-    const line = new IngestLine(await openStore());
+  /** Into a DuckDB store, unless another one that is started is given. */
+  static async open(store?: SeriesStore): Promise<IngestLine> {
+    const line = new IngestLine(store ? new FaultyStore(store) : await openStore());
     await line.log.start();
     await line.log.ensureTopics(Object.values(logTopics));
     return line;

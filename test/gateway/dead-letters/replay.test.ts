@@ -1,40 +1,20 @@
-import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import { catalogueHash } from '../../../core/contract/catalogue.js';
 import { letterPosition, markOf } from '../../../core/contract/dead-letter.js';
 import { deviceEventKey } from '../../../core/contract/device-events.js';
 import { logTopics } from '../../../core/contract/log-topics.js';
-import { systemClock } from '../../../core/runtime/clock.js';
-import { silentLogger } from '../../../core/runtime/logger.js';
 import { LetterIndex } from '../../../gateway/dead-letters/letter-index.js';
-import { Replayer } from '../../../gateway/dead-letters/replayer.js';
 import { deadLetter } from '../../../gateway/intake/dead-letter.js';
-import { openForeign } from '../../../gateway/intake/foreign/open-foreign.js';
 import type { ForeignSource } from '../../../gateway/intake/topic-router.js';
-import { gatewayConfigSchema } from '../../../gateway/main.js';
 import { IngestLine, startUs } from '../../support/ingest-line.js';
 import { rawPoint, testCatalogue } from '../../support/packs.js';
 import { TestDevice } from '../../support/test-device.js';
 import { waitFor } from '../../servers/wait-for.js';
+import { ways } from './ways.js';
 
 const letters = logTopics.deadLetters.name;
 const readings = logTopics.readings.name;
 const gauge = { site: 'plant1', device: 'gauge' };
-
-function ways(line: IngestLine, maxSensors = 100) {
-  const config = gatewayConfigSchema.parse({
-    sources: [{ type: 'senml', topics: ['senml/#'] }],
-    foreign: { maxSensors },
-  });
-  const registry = new Registry();
-  const seams = { log: line.log, clock: systemClock, logger: silentLogger, random: Math.random, registry };
-  const publish = () => Promise.resolve();
-  const foreign = openForeign(config, { ...seams, publish, publishRetained: publish });
-  const [source] = foreign.router.sources as [ForeignSource];
-  const sourceOf = (topic: string) => (topic.startsWith('senml/') ? source : undefined);
-  const replayer = new Replayer({ ...seams, sourceOf, takeForeign: foreign.take, screen: (_, decoded) => decoded });
-  return { foreign, source, replayer };
-}
 
 async function open() {
   const line = await IngestLine.open();

@@ -1,0 +1,24 @@
+import { Registry } from 'prom-client';
+import { systemClock } from '../../../core/runtime/clock.js';
+import { silentLogger } from '../../../core/runtime/logger.js';
+import { Replayer } from '../../../gateway/dead-letters/replayer.js';
+import { openForeign } from '../../../gateway/intake/foreign/open-foreign.js';
+import type { ForeignSource } from '../../../gateway/intake/topic-router.js';
+import { gatewayConfigSchema } from '../../../gateway/main.js';
+import type { IngestLine } from '../../support/ingest-line.js';
+
+/** What a gateway replays with, and one source of SenML. */
+export function ways(line: IngestLine, maxSensors = 100) {
+  const config = gatewayConfigSchema.parse({
+    sources: [{ type: 'senml', topics: ['senml/#'] }],
+    foreign: { maxSensors },
+  });
+  const registry = new Registry();
+  const seams = { log: line.log, clock: systemClock, logger: silentLogger, random: Math.random, registry };
+  const publish = () => Promise.resolve();
+  const foreign = openForeign(config, { ...seams, publish, publishRetained: publish });
+  const [source] = foreign.router.sources as [ForeignSource];
+  const sourceOf = (topic: string) => (topic.startsWith('senml/') ? source : undefined);
+  const replayer = new Replayer({ ...seams, sourceOf, takeForeign: foreign.take, screen: (_, decoded) => decoded });
+  return { foreign, source, replayer };
+}
