@@ -123,7 +123,11 @@ export class Relay implements Part {
 
   /** What must be durable before the records of these items. */
   private async announce(log: EventLog, items: readonly Item[]): Promise<'stored' | 'ended' | RejectedError> {
+    const groups = new Map<string, LogRecord[]>();
     for (const { topic, records } of items.flatMap(({ decoded }) => decoded.before ?? [])) {
+      groups.set(topic, [...(groups.get(topic) ?? []), ...records]);
+    }
+    for (const [topic, records] of groups) {
       const result = await this.append(log, topic, records);
       if (result !== 'stored') return result;
     }
