@@ -27,10 +27,12 @@ import { Aside } from './external/aside.js';
 import { openForeign } from './intake/foreign/open-foreign.js';
 import { Intake } from './intake/intake.js';
 import { isForeign } from './intake/message.js';
+import { NewestBirths } from './intake/newest-births.js';
 import { openBroker } from './open-broker.js';
 import { Relay } from './relay/relay.js';
 import { openSpool } from './spool/open-spool.js';
 import type { SpooledLog } from './spool/spooled-log.js';
+import { Moves } from './sessions/moves.js';
 import { TimeAnswers } from './relay/time-answers.js';
 
 export { loadSecret } from './broker/secret-file.js';
@@ -87,6 +89,8 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const devices = createDevices({ ...seams, ...config, auth: config.mqtt.auth, ...said });
   const refuses = (device: DeviceId) => devices.refuses(device);
   const aside = config.external && new Aside({ refuses, submit: (...message) => relay.submit(...message) });
+  const births = new NewestBirths();
+  const moves = new Moves({ births, logger, connectionsOf: (device) => broker.connectionsOf(device) });
   const guard = new EpochGuard({ clock, logger, random, publishCommand, setAside: aside?.conflict });
   const publish = (topic: string, payload: Uint8Array) => broker.publishReply(topic, payload);
   const publishRetained: typeof publish = (topic, payload) => broker.publishRetained(topic, payload);
@@ -98,16 +102,17 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     clock,
     logger,
     onRecord: (record) => identity.book.learn(record),
-    listeners: [(e) => devices.learn(e), (e) => guard.learn(e), foreign.learn],
+    listeners: [(e) => moves.learn(e), (e) => devices.learn(e), (e) => guard.learn(e), foreign.learn],
   });
   const next: typeof relay.submit = (message, decoded) => {
     if (isForeign(message)) return relay.submit(message, decoded);
     if (aside?.takes(message, decoded)) return;
+    moves.take(message, decoded);
     answers.take(message, decoded);
     if (guard.passes(message, decoded)) relay.submit(message, devices.screen(message, decoded));
   };
   const { maxPayloadBytes } = config.limits;
-  const intake = new Intake({ clock, logger, maxPayloadBytes, foreign: foreign.take, next });
+  const intake = new Intake({ clock, logger, maxPayloadBytes, foreign: foreign.take, next, births });
   const broker: DeviceBroker = openBroker(config, {
     ...{ place, identity, audit, intake, clock, logger, random, registry },
     router: foreign.router,

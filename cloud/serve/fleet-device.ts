@@ -35,7 +35,10 @@ export interface OutboxReport {
 export class FleetDevice {
   private birth: Omit<Birth, 'catalogue'> | undefined;
   private heartbeat: Heartbeat | undefined;
-  private endedSession: string | undefined;
+  /** Sessions that said goodbye, the last one last: an older one may come later, from another gateway. */
+  private endedSessions: readonly string[] = [];
+  /** Sessions before the newest birth: what still comes of them is late, and says nothing of the device now. */
+  private pastSessions: readonly string[] = [];
   /** When the log last took something of the device, microseconds since the Unix epoch. */
   lastSeenUs = 0;
   series: ReadonlyMap<string, FleetSeries> = new Map();
@@ -55,23 +58,26 @@ export class FleetDevice {
   /** Takes a birth; false if a newer one is known, under another name of the device. */
   born({ catalogue: _, ...birth }: Birth): boolean {
     if (this.birth && birth.timeUs < this.birth.timeUs) return false;
+    const before = this.birth?.session;
+    if (before !== undefined && before !== birth.session) this.pastSessions = remember(this.pastSessions, before);
     this.birth = birth;
     return true;
   }
 
   beat(heartbeat: Heartbeat): void {
+    if (this.pastSessions.includes(heartbeat.session)) return;
     if (!this.heartbeat || heartbeat.timeUs >= this.heartbeat.timeUs) this.heartbeat = heartbeat;
   }
 
   /** The goodbye, or the will, of a session. It counts only if no newer session was born. */
   ended(session: string): void {
-    this.endedSession = session;
+    this.endedSessions = remember(this.endedSessions, session);
   }
 
   /** Births and goodbyes stand in different partitions: only the session tells which came last. */
   online(silentSinceUs: number): boolean {
     const session = this.outbox()?.session;
-    return session !== undefined && session !== this.endedSession && this.lastSeenUs >= silentSinceUs;
+    return session !== undefined && !this.endedSessions.includes(session) && this.lastSeenUs >= silentSinceUs;
   }
 
   outbox(): OutboxReport | undefined {
@@ -115,6 +121,12 @@ export class FleetDevice {
     }
     return series;
   }
+}
+
+const rememberedSessions = 8;
+
+function remember(sessions: readonly string[], session: string): readonly string[] {
+  return [...sessions.filter((other) => other !== session), session].slice(-rememberedSessions);
 }
 
 export function servedValue({ value }: Point): number | string {

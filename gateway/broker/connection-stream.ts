@@ -13,6 +13,7 @@ import type { OpenPublishes } from './open-publishes.js';
 import { PacketFramer, packetType, type FramerLimits, type FramingFault } from './packet-framer.js';
 import type { Principal } from './principal.js';
 import type { PublishRoute } from './publish-route.js';
+import type { ConnectionSession } from '../sessions/moves.js';
 import type { Refusals, RefusalReason } from './refusals.js';
 
 /** Takes the packets of publishes before aedes would. */
@@ -68,6 +69,8 @@ export class ConnectionStream extends Duplex implements AnswerSink {
   readonly routes = new KnownTopics<PublishRoute>();
   /** Its QoS 2 publishes; set when the CONNECT was accepted. */
   openPublishes: OpenPublishes<ConnectionStream> | undefined;
+  /** Of a device: what its last birth on this connection said. */
+  session: ConnectionSession | undefined;
   /** Whether the CONNECT asked for a session that outlives the connection. */
   keepsSession = false;
   /** Publishes that are held for it. */

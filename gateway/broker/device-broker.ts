@@ -1,5 +1,6 @@
 import type { DeviceId } from '#core/contract/names.js';
 import type { Part } from '#core/runtime/lifecycle.js';
+import type { SessionHolder } from '../sessions/moves.js';
 import type { RefusalReason } from './refusals.js';
 
 /** What every broker tells of itself. */
@@ -45,6 +46,9 @@ export interface DeviceBroker extends Part {
 
   /** Closes what a device has open here; nothing, where it is connected elsewhere. */
   disconnect(device: DeviceId, reason: RefusalReason, detail: string): void;
+
+  /** The connections that a device has open here; none, where it is connected elsewhere. */
+  connectionsOf(device: DeviceId): Iterable<SessionHolder>;
 
   /** Says something to foreign clients that read this topic; not kept for those that come later. */
   publishReply(topic: string, payload: Uint8Array): Promise<void>;

@@ -110,7 +110,7 @@ export class SenderAccount {
   bytes = 0;
   messages = 0;
   /** Its open connections, oldest first. */
-  readonly connections = new Set<Pick<ConnectionStream, 'refuse' | 'proof'>>();
+  readonly connections = new Set<Pick<ConnectionStream, 'refuse' | 'proof' | 'session'>>();
   /** Monotonic milliseconds; in the past where the last message did not come too fast. */
   pacedUntilMs = 0;
   private readonly limiter: RateLimiter;

@@ -283,7 +283,11 @@ export class MqttBroker implements DeviceBroker {
 
   /** Closes what a device has open here. */
   disconnect(device: DeviceId, reason: RefusalReason, detail: string): void {
-    for (const stream of [...(this.budget.find(deviceKey(device))?.connections ?? [])]) stream.refuse(reason, detail);
+    for (const stream of [...this.connectionsOf(device)]) stream.refuse(reason, detail);
+  }
+
+  connectionsOf(device: DeviceId): Iterable<Pick<ConnectionStream, 'refuse' | 'session'>> {
+    return this.budget.find(deviceKey(device))?.connections ?? [];
   }
 
   private noteReading(subscriptions: readonly { topic: string; qos: number }[], client: Client): void {

@@ -142,7 +142,7 @@ export class PublishGate implements PublishTaker {
     this.holding.add(stream);
     stream.held += 1;
     const packet = qos === 1 ? { packet: { connection: stream, id: messageId, dup } } : {};
-    this.pass(route, packet, payload, (outcome) => {
+    this.pass(route, { connection: stream, ...packet }, payload, (outcome) => {
       account!.release(reserved);
       this.unhold(stream);
       if (qos === 2) this.settleOpen(stream.openPublishes!, messageId, outcome);
@@ -184,7 +184,7 @@ export class PublishGate implements PublishTaker {
 
   private pass(
     route: HeldRoute,
-    packet: Pick<ForeignArrival, 'packet'>,
+    { connection, packet }: Pick<ForeignArrival, 'packet'> & Pick<DeviceMessage, 'connection'>,
     payload: Buffer,
     settled: (outcome: Outcome) => void,
   ): void {
@@ -195,9 +195,10 @@ export class PublishGate implements PublishTaker {
       settled(outcome);
     };
     const arrival = { payload, receivedUs: clock.nowUs(), settle };
-    if (route.to === 'log') return intake.receive({ topic: route.topic, ...arrival });
+    if (route.to === 'log')
+      return intake.receive({ topic: route.topic, ...(connection && { connection }), ...arrival });
     const { topic, source, sender } = route;
-    intake.receive({ topic, source, sender, ...packet, ...arrival });
+    intake.receive({ topic, source, sender, ...(packet && { packet }), ...arrival });
   }
 
   /** Undefined for a topic that this connection may not write to, or that nobody takes. */

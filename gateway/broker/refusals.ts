@@ -28,6 +28,7 @@ export type RefusalReason =
   | 'forbidden-topic'
   | 'retained'
   | 'number-conflict'
+  | 'moved'
   | 'forbidden-subscription'
   | 'too-many-subscriptions';
 

@@ -15,6 +15,8 @@ export interface DeviceEventRecord {
   readonly value: Uint8Array;
   /** When the log took it, microseconds since the Unix epoch. */
   readonly appendedUs: number;
+  /** Tells the order of records with one key. */
+  readonly offset: number;
 }
 
 export interface DeviceEventsOptions {
@@ -55,8 +57,8 @@ export class DeviceEvents implements Part {
   }
 }
 
-function eventOf({ key, value, appendedUs }: StoredRecord): DeviceEventRecord | undefined {
+function eventOf({ key, value, appendedUs, offset }: StoredRecord): DeviceEventRecord | undefined {
   const [site, device, kind, id = ''] = key.split('/');
   if (!isName(site) || !isName(device) || kind === undefined) return undefined;
-  return { device: { site, device }, kind, id, value, appendedUs };
+  return { device: { site, device }, kind, id, value, appendedUs, offset };
 }

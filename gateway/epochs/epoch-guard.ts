@@ -27,7 +27,7 @@ export interface EpochGuardOptions {
 type NewEpoch = Extract<DeviceCommand, { type: 'new-epoch' }>;
 
 /** What births and heartbeats have in common, as far as it matters here. */
-const lastNumberSchema = heartbeatSchema.pick({ epoch: true, lastSeq: true });
+const lastNumberSchema = heartbeatSchema.pick({ epoch: true, lastSeq: true, session: true });
 /** For the device to begin its epoch before its connection is closed. */
 const obeyMs = 2000;
 /** A device that says the same again is told again after this. */
@@ -60,8 +60,9 @@ export class EpochGuard implements Part {
   learn({ device, kind, value }: DeviceEventRecord): void {
     if ((kind !== 'birth' && kind !== 'heartbeat') || value.byteLength === 0) return;
     try {
-      const { epoch, lastSeq } = parseJson(value, lastNumberSchema, kind);
+      const { epoch, lastSeq, session } = parseJson(value, lastNumberSchema, kind);
       this.numbers.learn(deviceKey(device), epoch, lastSeq);
+      if (kind === 'birth') this.numbers.learnSession(deviceKey(device), epoch, session);
     } catch (error) {
       this.options.logger.warn({ device: deviceKey(device), kind, error: messageOf(error) }, 'ignored a device event');
     }

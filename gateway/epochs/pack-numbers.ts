@@ -34,6 +34,11 @@ class EpochNumbers {
     return true;
   }
 
+  /** A session speaks; one that is known is not the newest by speaking again. */
+  begin(session: string): void {
+    if (!this.sessions.includes(session)) this.sessions = [...this.sessions, session].slice(-rememberedSessions);
+  }
+
   sumOf(seq: number): number {
     return this.sums[seq % remembered]!;
   }
@@ -64,6 +69,11 @@ export class PackNumbers {
     if (lastSeq > numbers.highest) numbers.highest = lastSeq;
   }
 
+  /** The device was born, at this gateway or at another: what older sessions say is late from now on. */
+  learnSession(device: string, epoch: string, session: string): void {
+    this.of(device, epoch).begin(session);
+  }
+
   /**
    * Whether two write in this epoch; said by {@link compare}. That stays so: which of its numbers are whose cannot be
    * told any more, and a new epoch costs nothing.
@@ -75,9 +85,8 @@ export class PackNumbers {
   /** A connection says that this was its last number: a dispute if a higher one is in use. What an older one says is late. */
   compare(device: string, { epoch, session, lastSeq }: LastNumber): void {
     const numbers = this.of(device, epoch);
-    const at = numbers.sessions.indexOf(session);
-    if (at !== -1 && at < numbers.sessions.length - 1) return;
-    if (at === -1) numbers.sessions = [...numbers.sessions, session].slice(-rememberedSessions);
+    numbers.begin(session);
+    if (numbers.sessions.at(-1) !== session) return;
     if (lastSeq < numbers.highest) numbers.disputed = true;
     else numbers.highest = lastSeq;
   }

@@ -123,6 +123,10 @@ export class ExternalBroker implements DeviceBroker {
     await this.link.publish(mqttTopic(device, 'command', id), payload, false);
   }
 
+  connectionsOf(): readonly [] {
+    return [];
+  }
+
   /** Only the broker could. */
   disconnect(): void {
     return undefined;

@@ -17,6 +17,8 @@ export interface IntakeOptions {
   readonly foreign?: (message: ForeignArrival) => { message: ForeignArrival; decoded: Decoded };
   /** Takes each message with what it became, for one sender in the order of arrival. */
   readonly next: (message: IncomingMessage, decoded: Decoded) => void;
+  /** Also told of births at other gateways; its own unless given. */
+  readonly births?: NewestBirths;
 }
 
 /** The event loop gets its turn after this long, so that packs which are slow to decode delay others by no more. */
@@ -29,10 +31,12 @@ const turnMs = 5;
 export class Intake implements MessageSink {
   /** Senders with messages waiting, in the order of their turns. */
   private readonly ring = new Map<string, IncomingMessage[]>();
-  private readonly births = new NewestBirths();
+  private readonly births: NewestBirths;
   private scheduled = false;
 
-  constructor(private readonly options: IntakeOptions) {}
+  constructor(private readonly options: IntakeOptions) {
+    this.births = options.births ?? new NewestBirths();
+  }
 
   receive(message: IncomingMessage): void {
     const key = laneOf(message);

@@ -1,5 +1,6 @@
 import { mqttTopic, type DeviceTopic, type UpTopic } from '#core/contract/mqtt-topics.js';
 import { deviceKey } from '#core/contract/names.js';
+import type { SessionHolder } from '../sessions/moves.js';
 import type { ForeignSource } from './topic-router.js';
 
 /**
@@ -19,6 +20,8 @@ interface Arrival {
 export interface DeviceMessage extends Arrival {
   /** Who speaks, as authenticated, and on which of its topics. */
   readonly topic: DeviceTopic & { readonly kind: UpTopic };
+  /** The connection that it came on, where that is one of the device's own and still stands. */
+  readonly connection?: SessionHolder;
 }
 
 /** The same of a message that is not in our contract. */

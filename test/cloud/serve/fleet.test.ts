@@ -89,6 +89,32 @@ describe('fleet', () => {
     expect((await startFleet(log)).onlineCount()).toBe(1);
   });
 
+  test('what an older session says after the birth of a newer one, by way of another gateway, counts for nothing', async () => {
+    const log = await openLog();
+    const device = new TestDevice(log);
+    const fleet = await startFleet(log);
+    const as = (session: string) => (device.session = session);
+    await device.announce();
+    await until('the birth', () => fleet.onlineCount() === 1);
+    as('00000000000000bb');
+    await device.announce(2);
+    await until('the newer birth', () => fleet.devices()[0]!.outbox()?.session === '00000000000000bb');
+    as('00000000000000aa');
+    let changes = 0;
+    fleet.listen({ device: () => (changes += 1) });
+    await device.beat(3);
+    await device.goOffline();
+    await until('both', () => changes === 2);
+    expect(fleet.devices()[0]!.outbox()?.session).toBe('00000000000000bb');
+    expect(fleet.onlineCount()).toBe(1);
+    as('00000000000000bb');
+    await device.goOffline();
+    as('00000000000000aa');
+    await device.goOffline();
+    await until('all', () => changes === 4);
+    expect(fleet.onlineCount()).toBe(0);
+  });
+
   test('a device that has been silent for long is offline', async () => {
     const log = await openLog();
     await new TestDevice(log).announce();
