@@ -171,9 +171,8 @@ export class Fleet implements Part {
   private learnNames({ device: spoken }: DeviceEvent, record: StoredRecord): void {
     this.register(record);
     const owner = this.registrations.ownerOf(spoken, Infinity);
-    // A name for the hardware of a device is no device; whose it is, says its own registration.
-    const isOwn = deviceKey(owner) === deviceKey(spoken);
-    const device = isOwn ? this.admit(owner, 0) : this.known.get(deviceKey(owner));
+    const device = this.known.get(deviceKey(owner));
+    // One that never spoke, or was turned away, is for the registry to list.
     if (!device) return;
     const { wantedCatalogue } = device;
     if (wantedCatalogue !== undefined) this.describe(device, spoken, this.book.get(spoken, wantedCatalogue));

@@ -164,7 +164,7 @@ export class DeviceRegistry {
   async rename(device: DeviceId, spoken: DeviceId, by: string): Promise<number> {
     const sensors = this.sensorsOf(device);
     const title = this.book.get(device)?.title ?? deviceKey(spoken);
-    if (deviceKey(spoken) !== deviceKey(device)) await this.write(device, by, { state: 'adopted', title });
+    if (deviceKey(spoken) !== deviceKey(device)) await this.write(device, by, { state: this.stateBut(device), title });
     return this.name(spoken, { ...device, sensors }, by);
   }
 
@@ -188,8 +188,13 @@ export class DeviceRegistry {
     }
     const fromUs = Math.max(this.aheadUs(), (namings.at(-1)?.fromUs ?? 0) + 1);
     const next = { fromUs, site, device, sensors };
-    await this.write(spoken, by, { state: 'adopted', namings: [...namings, next] });
+    await this.write(spoken, by, { state: this.stateBut(spoken), namings: [...namings, next] });
     return fromUs;
+  }
+
+  /** Whoever names a device knows it; that does not bring it back if it was retired. */
+  private stateBut(device: DeviceId): Registration['state'] {
+    return this.book.get(device)?.state === 'retired' ? 'retired' : 'adopted';
   }
 
   private namesNow(device: DeviceId): DeviceId[] {

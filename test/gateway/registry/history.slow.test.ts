@@ -163,3 +163,23 @@ it('replaced hardware goes on in the same series, with numbers of its own', asyn
     { source: `plant1/press-07/${newEpoch}`, received: 2, expected: 2 },
   ]);
 });
+
+it('what a device in quarantine measured is stored, once, when it was adopted and its dead letters were replayed', async () => {
+  const { gateway, port, memory } = await startGateway({ devices: { unknown: 'quarantine' } });
+  const ask = await operatorOf(gateway);
+  const device = await WireDevice.open(port, press, ['temp'], oldEpoch);
+  for (const i of [0, 1]) await device.send(i, 20 + i);
+  const replay = async () => {
+    const { answer } = await ask('GET', '/dead-letters?reason=unknown-device&state=all');
+    const letters = (answer['letters'] as { position: string }[]).map(({ position }) => position);
+    return (await ask('POST', '/dead-letters/replay', { letters })).status;
+  };
+  // Before its adoption it is only set aside again.
+  expect(await replay()).toBe(200);
+  expect(memory.records('sensor-readings')).toEqual([]);
+  await ask('POST', '/registry/plant1/press-07/adopt');
+  await device.send(2, 22);
+  for (let again = 0; again < 2; again += 1) expect(await replay()).toBe(200);
+  const store = await ingested(memory, 'one');
+  expect(await valuesOf(store)).toEqual([0, 1, 2].map((i) => `plant1/press-07/temp ${i} ${20 + i}`));
+});

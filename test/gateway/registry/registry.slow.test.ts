@@ -116,9 +116,16 @@ describe('a renamed device', () => {
     expect((await ask('GET', '/registry')).answer['devices']).toMatchObject([
       { ...pi, state: 'adopted', title: 'plant1/press-07', speaksAs: 'plant1/press-07' },
     ]);
-    // To retire the device is to retire its hardware.
+    // To retire the device is to retire its hardware, whatever is named later.
     await ask('POST', at(pi, 'retire'));
     await waitFor('the end of its connection', deadlineMs, () => !client.connected);
+    await ask('POST', at(pi, 'title'), { title: 'An old press' });
+    await ask('POST', at(pi, 'rename-sensor'), { sensor: 't1', to: 'temp' });
+    expect((await ask('GET', at(pi))).answer).toMatchObject({
+      state: 'retired',
+      title: 'An old press',
+      sensors: { t1: 'temp' },
+    });
     expect(await refusal(port, press)).toContain('Not authorized');
   });
 
