@@ -41,6 +41,11 @@ export class WireDevice {
     await this.publish('data', encodePack(pack, catalogueUnits(catalogue)));
   }
 
+  /** Gives out a number whose pack never arrives. */
+  lose(): number {
+    return this.nextSeq++;
+  }
+
   async alert(alert: Alert): Promise<void> {
     await this.publish(
       'alert',
