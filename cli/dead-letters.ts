@@ -58,7 +58,7 @@ export async function listLetters(api: OperatorApi, query: LetterQuery): Promise
     value === undefined ? [] : [[name, String(value)] as [string, string]],
   );
   const result = await askOperator<LetterList>(api, 'GET', `${path}?${new URLSearchParams(parameters).toString()}`);
-  return { text: [...result.letters.map(lineOf), summaryOf(result)].join('\n'), result };
+  return { text: [...result.letters.map(lineOf).map(tame), summaryOf(result)].join('\n'), result };
 }
 
 export async function showLetter(
@@ -72,7 +72,7 @@ export async function showLetter(
   const width = Math.max(...named.map(([name]) => name.length));
   const lines = named.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
   if (trial) lines.push(`${'replay'.padEnd(width)}  ${trialOf(trial)}`);
-  return { text: [...lines, '', readable(bytes)].join('\n'), bytes, result };
+  return { text: [...lines.map(tame), '', readable(bytes)].join('\n'), bytes, result };
 }
 
 /** Replays letters, some at a time, in the order given; what the gateway cannot do while its log is away it is asked again. */
@@ -93,7 +93,7 @@ export async function replayLetters(
   progress?.stop();
   const failures = results.filter(({ outcome }) => outcome === 'failed');
   const lines = failures.map(({ position, reason, detail }) => `${position}  ${reason}: ${detail}`);
-  return { text: [...lines, totalOf(results)].join('\n'), done: failures.length === 0, results };
+  return { text: [...lines.map(tame), totalOf(results)].join('\n'), done: failures.length === 0, results };
 }
 
 /** A replay counts once, so it may be asked again where nobody knows what became of it. */
@@ -140,18 +140,23 @@ function timeOf(timeUs: number): string {
   return new Date(timeUs / 1000).toISOString();
 }
 
+/** What strangers have sent may hold what a terminal would obey. */
+function tame(line: string): string {
+  return line.replace(/\p{Cc}/gu, '\u{fffd}');
+}
+
 /** As text if it is that, else as hex, 16 bytes a line. */
 function readable(bytes: Buffer): string {
   const text = bytes.toString('utf8');
-
-  const isText = Buffer.from(text).equals(bytes) && !/[\u0000-\u0008\u000b-\u001f\u007f]/.test(text);
+  const lines = text.split(/\r?\n|\t/);
+  const isText = Buffer.from(text).equals(bytes) && lines.every((line) => tame(line) === line);
   if (isText) return text;
-  const lines: string[] = [];
+  const dump: string[] = [];
   for (let i = 0; i < bytes.length; i += 16) {
     const part = bytes.subarray(i, i + 16);
     const hex = [...part].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
     const shown = [...part].map((byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '.')).join('');
-    lines.push(`${i.toString(16).padStart(8, '0')}  ${hex.padEnd(47)}  ${shown}`);
+    dump.push(`${i.toString(16).padStart(8, '0')}  ${hex.padEnd(47)}  ${shown}`);
   }
-  return lines.join('\n');
+  return dump.join('\n');
 }

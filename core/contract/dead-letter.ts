@@ -60,10 +60,12 @@ export function failedMark(
   return letter === undefined ? undefined : markRecord(key, { mark: 'failed', letter, trial, reason, detail });
 }
 
+const { readings, alerts, deviceEvents } = logTopics;
+const replayed: readonly string[] = [readings.name, alerts.name, deviceEvents.name];
+
 /** Where a letter of a later stage came from: `<log topic>/<partition>/<offset>`, or `<log topic>/spool/<offset>`. */
 export function logSource(source: string): { topic: string; partition: number; offset: number } | undefined {
   const match = /^([a-z-]+)\/(\d+|spool)\/(\d+)$/.exec(source);
-  const topics: readonly string[] = Object.values(logTopics).map(({ name }) => name);
-  if (!match || !topics.includes(match[1]!)) return undefined;
+  if (!match || !replayed.includes(match[1]!)) return undefined;
   return { topic: match[1]!, partition: match[2] === 'spool' ? -1 : Number(match[2]), offset: Number(match[3]) };
 }

@@ -50,7 +50,10 @@ export class SpoolForwarder {
       group: spoolGroup,
       topics: [spoolTopic],
       onBatch: (batch) => this.carry(batch),
-      onError: (error) => logger.error({ error: messageOf(error) }, 'the spool could not be emptied: trying again'),
+      onError: (error) => {
+        if (this.ending.signal.aborted) return;
+        logger.error({ error: messageOf(error) }, 'the spool could not be emptied: trying again');
+      },
     });
   }
 

@@ -43,6 +43,18 @@ test('letters are listed and shown for a person', async () => {
   await expect(listLetters({ ...api, token: 'x' }, { limit: 2 })).rejects.toThrow(/401/);
 });
 
+test('what a terminal would obey is not printed', async () => {
+  const { api, memory } = await open(0);
+  const evil = '\u001b]0;title\u0007\u009b31m';
+  const headers = { reason: 'schema', detail: evil, stage: 'gateway', source: evil, receivedUs: '5' };
+  await memory.append(letters, [{ key: evil, value: Buffer.from(`plain\n${evil}`), headers }]);
+  const [{ text }, shown] = [await listLetters(api, { limit: 5 }), await showLetter(api, '0/1')];
+  for (const printed of [text, shown.text]) expect(printed.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+  expect(shown.result.headers).toEqual(headers);
+  await memory.append(letters, [{ key: 'k', value: Buffer.from('a\tb\r\nc ☂'), headers }]);
+  expect((await showLetter(api, '0/2')).text).toContain('a\tb\r\nc ☂');
+});
+
 test('many letters are replayed some at a time, with a bar, and failures are named', async () => {
   const { api, memory } = await open(60);
   const positions = Array.from({ length: 61 }, (_, i) => `0/${i}`);
