@@ -45,7 +45,7 @@ const servers = {
   mosquitto: { why: 'an MQTT broker that is not ours', install: (p: Progress) => installDebian(mosquitto, p) },
   chromium: { why: 'the browser that looks at the console', install: (p: Progress) => installDebian(chromium, p) },
   socat: { why: 'the two ends of a serial line', install: (p: Progress) => installDebian(socat, p) },
-  telegraf: { why: 'the peer in benchmarks', install: installTelegraf },
+  telegraf: { why: 'a foreign edge, and the peer in benchmarks', install: installTelegraf },
   tahu: { why: 'a Sparkplug edge node that is not ours', install: installTahu },
 } satisfies Record<string, { why: string; install: (progress: Progress) => Promise<Installed> }>;
 

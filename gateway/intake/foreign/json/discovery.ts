@@ -22,10 +22,12 @@ const components = new Set(['sensor', 'binary_sensor', 'switch', 'number']);
 /** Home Assistant's short forms of what is read here. */
 const longForms: Readonly<Record<string, string>> = {
   '~': '~',
+  cmps: 'components',
   dev: 'device',
   dev_cla: 'device_class',
   ids: 'identifiers',
   obj_id: 'object_id',
+  p: 'platform',
   pl_off: 'payload_off',
   pl_on: 'payload_on',
   stat_t: 'state_topic',
@@ -36,22 +38,38 @@ const longForms: Readonly<Record<string, string>> = {
   val_tpl: 'value_template',
 };
 
-/** `<component>/[<node id>/]<object id>`, what stands between the prefix and `/config`; undefined for anything else. */
-export function discoveryPlace(
-  path: string,
-): { component: string; node: string | undefined; object: string } | undefined {
-  const [component, ...ids] = path.split('/');
-  if (component === undefined || !components.has(component) || ids.length < 1 || ids.length > 2) return undefined;
-  return { component, node: ids.length === 2 ? ids[0] : undefined, object: ids.at(-1)! };
+/** What stands between the prefix and `/config`: `<component>/[<node id>/]<object id>`, or `device/<object id>`. */
+interface Place {
+  readonly component: string;
+  readonly node: string | undefined;
+  readonly object: string;
 }
 
 /**
- * The entity of a discovery message. Throws ContractError `schema` if it has no state topic, or a value template that
- * calculates.
+ * The entities of a discovery message; none of a component whose state is no reading. Throws ContractError `schema` if one
+ * has no state topic, or a value template that calculates.
  */
-export function readEntity(place: NonNullable<ReturnType<typeof discoveryPlace>>, message: Json): Entity {
+export function readEntities(path: string, message: Json): Entity[] {
+  const [component = '', ...ids] = path.split('/');
+  const place = { component, node: ids.length > 1 ? ids[0] : undefined, object: ids.at(-1) ?? component };
+  if (component !== 'device' && !components.has(component)) return [];
   if (!isObject(message)) throw new ContractError('schema', 'a discovery message is an object');
   const told = expand(message);
+  return component === 'device' ? entitiesOf(place, told) : [readEntity(place, told)];
+}
+
+/** Of a message that tells of a whole device: what its components do not say themselves, they have from it. */
+function entitiesOf(place: Place, { components: inner, ...shared }: JsonObject): Entity[] {
+  if (!isObject(inner)) throw new ContractError('schema', 'a device without components');
+  return Object.entries(inner).flatMap(([object, config]) => {
+    const told = isObject(config) ? expand(config) : {};
+    const { platform } = told;
+    if (typeof platform !== 'string' || !components.has(platform)) return [];
+    return [readEntity({ component: platform, node: place.object, object }, { ...shared, ...told })];
+  });
+}
+
+function readEntity(place: Place, told: JsonObject): Entity {
   const text = (name: string) => (typeof told[name] === 'string' ? told[name] : undefined);
   const base = text('~') ?? '';
   const stateTopic = text('state_topic')?.replace(/^~|~$/g, () => base);

@@ -7,7 +7,7 @@ import type { ForeignDecoded, ForeignDecoder, ForeignMessage } from '../foreign.
 import { converted, convertUnit } from '../foreign-units.js';
 import { NameMaker } from '../names.js';
 import { topicFiltersSchema, type ForeignSourceKind } from '../source.js';
-import { discoveryPlace, readEntity, type Entity } from './discovery.js';
+import { readEntities, type Entity } from './discovery.js';
 import { parseJsonPayload } from './json-value.js';
 
 interface HomeAssistantOptions {
@@ -18,9 +18,10 @@ interface HomeAssistantOptions {
 /** Devices that announce themselves to Home Assistant. */
 export const homeAssistantSource = {
   summary: `Devices that announce themselves as Home Assistant's MQTT discovery wants it, such as ESPHome:
-\`homeassistant/<component>/[<node>/]<object>/config\` tells of the state topic, unit and device class of a sensor, binary sensor,
-number or switch. Value templates that only say where the value stands are read; one that calculates is set aside. \`topics\` must take
-the state topics, too; a state that nobody announced is set aside, to be replayed once it was.`,
+\`homeassistant/<component>/[<node>/]<object>/config\`, or \`homeassistant/device/<object>/config\` for all of a device, tells of the
+state topic, unit and device class of a sensor, binary sensor, number or switch. Value templates that only say where the value
+stands are read; one that calculates is set aside. \`topics\` must take the state topics, too; a state that nobody announced is set
+aside, to be replayed once it was.`,
   example: `- type: home-assistant
   topics: ['homeassistant/#', 'esphome/#']
   writers: [esphome-garage]
@@ -39,9 +40,10 @@ const [maxEntities, maxEntitiesOfTopic] = [20_000, 500];
 class HomeAssistantDecoder implements ForeignDecoder {
   private readonly names = new NameMaker();
   /** By discovery topic. */
-  private readonly entities = new Map<string, Entity>();
-  /** Discovery topics by state topic. */
-  private readonly states = new Map<string, Set<string>>();
+  private readonly entities = new Map<string, readonly Entity[]>();
+  /** By state topic. */
+  private readonly states = new Map<string, Set<Entity>>();
+  private count = 0;
 
   constructor(private readonly options: HomeAssistantOptions) {}
 
@@ -60,32 +62,37 @@ class HomeAssistantDecoder implements ForeignDecoder {
   }
 
   private learn(topic: string, path: string, payload: Uint8Array): void {
-    const place = discoveryPlace(path);
-    if (!place) return;
-    if (payload.byteLength === 0) return this.forget(topic);
-    const entity = readEntity(place, parseJsonPayload(payload));
+    // An empty message takes it back.
+    const entities = payload.byteLength === 0 ? [] : readEntities(path, parseJsonPayload(payload));
     this.forget(topic);
-    const topics = this.states.get(entity.stateTopic) ?? new Set();
-    if (this.entities.size >= maxEntities || topics.size >= maxEntitiesOfTopic) {
+    const isFull = ({ stateTopic }: Entity) => (this.states.get(stateTopic)?.size ?? 0) >= maxEntitiesOfTopic;
+    if (this.count + entities.length > maxEntities || entities.length > maxEntitiesOfTopic || entities.some(isFull)) {
       throw new ContractError('too-large', 'too many entities');
     }
-    this.entities.set(topic, entity);
-    this.states.set(entity.stateTopic, topics.add(topic));
+    if (entities.length === 0) return;
+    this.entities.set(topic, entities);
+    this.count += entities.length;
+    for (const entity of entities) {
+      const known = this.states.get(entity.stateTopic);
+      if (known) known.add(entity);
+      else this.states.set(entity.stateTopic, new Set([entity]));
+    }
   }
 
   private forget(topic: string): void {
-    const entity = this.entities.get(topic);
-    if (!entity) return;
+    const entities = this.entities.get(topic) ?? [];
     this.entities.delete(topic);
-    const topics = this.states.get(entity.stateTopic);
-    topics?.delete(topic);
-    if (topics?.size === 0) this.states.delete(entity.stateTopic);
+    this.count -= entities.length;
+    for (const entity of entities) {
+      const known = this.states.get(entity.stateTopic);
+      known?.delete(entity);
+      if (known?.size === 0) this.states.delete(entity.stateTopic);
+    }
   }
 
-  private state(topics: ReadonlySet<string>, { payload, receivedUs }: ForeignMessage): ForeignDecoded {
+  private state(entities: ReadonlySet<Entity>, { payload, receivedUs }: ForeignMessage): ForeignDecoded {
     const batches = new Batches();
-    for (const topic of topics) {
-      const entity = this.entities.get(topic)!;
+    for (const entity of entities) {
       const told = entity.read(payload);
       if (told === undefined || isUnknown(told)) continue;
       const { device, sensor, quantity, unit } = entity;

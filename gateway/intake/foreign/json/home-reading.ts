@@ -15,7 +15,7 @@ export function switchValue(value: Value): Value {
   return typeof value === 'string' ? (switches.get(value) ?? value) : value;
 }
 
-/** A value of a home automation message as a sensor of its path, in the unit that is usual for it, or in `unit`. */
+/** A value of a home automation message as a sensor of its path, in the unit that is usual for it, or in `unit`; '' for none. */
 export function homeReading(
   { path, value }: Leaf,
   names: NameMaker,
@@ -25,7 +25,7 @@ export function homeReading(
   const told = switchValue(value);
   const sensor = names.of(path.join('.') || 'value');
   const usual = typeof told === 'number' ? (unit ?? usualUnit(last)) : undefined;
-  if (typeof told !== 'number' || usual === undefined) return { sensor, value: told, quantity: last };
+  if (typeof told !== 'number' || !usual) return { sensor, value: told, quantity: last };
   const conversion = convertUnit(usual, last);
   if (!conversion) return { sensor, value: told, quantity: last, unit: usual };
   return { sensor, value: converted(told, conversion), quantity: last, unit: conversion.unit };

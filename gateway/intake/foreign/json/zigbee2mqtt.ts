@@ -5,7 +5,7 @@ import type { ForeignDecoded, ForeignDecoder, ForeignMessage } from '../foreign.
 import { NameMaker } from '../names.js';
 import { topicFiltersSchema, type ForeignSourceKind } from '../source.js';
 import { homeReading } from './home-reading.js';
-import { isObject, leavesOf, parseJsonPayload, textOf, type Json, type JsonObject } from './json-value.js';
+import { isObject, leavesOf, parseJsonPayload, textOf, type Json, type JsonObject, type Leaf } from './json-value.js';
 import { toldTimeUs } from './told-time.js';
 
 interface Zigbee2mqttOptions {
@@ -34,6 +34,8 @@ usual ones. \`last_seen\` is the time of a message, if zigbee2mqtt is set to wri
 const nothing: ForeignDecoded = { batches: [] };
 /** Its settings and its own state, which are no readings. */
 const notMeasured = new Set(['last_seen', 'update', 'update_available', 'device', 'elapsed']);
+/** Millivolts of a battery or volts of the mains, metres or centimetres: only the bridge knows. */
+const ambiguous = new Set(['voltage', 'distance']);
 const commands = new Set(['set', 'get']);
 const maxUnits = 50_000;
 
@@ -77,10 +79,15 @@ class Zigbee2mqttDecoder implements ForeignDecoder {
     const time = timeUs === undefined ? { timeUs: receivedUs, atReceipt: true as const } : { timeUs };
     const measured = Object.fromEntries(Object.entries(parsed).filter(([key]) => !notMeasured.has(key)));
     const readings = leavesOf(measured)
-      .map((leaf) => homeReading(leaf, this.names, this.units.get(`${name} ${leaf.path.join('.')}`)))
+      .map((leaf) => homeReading(leaf, this.names, this.unitOf(name, leaf)))
       .filter(({ value }) => this.options.texts || typeof value !== 'string')
       .map((reading) => ({ ...reading, ...time, quality: 'good' as const }));
     return { batches: [{ device: this.device(name), readings }] };
+  }
+
+  private unitOf(name: string, { path }: Leaf): string | undefined {
+    const told = this.units.get(`${name} ${path.join('.')}`);
+    return told ?? (ambiguous.has(path.at(-1)!) ? '' : undefined);
   }
 
   /** The units of all devices' properties: `[{friendly_name, definition: {exposes: [{property, unit, features}]}}]`. */

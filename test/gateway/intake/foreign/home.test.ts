@@ -19,6 +19,7 @@ describe('zigbee2mqtt', () => {
       ['state true -', 'brightness 215 -', 'color_temp 325 -'],
     ],
     ['ZNCZ02LM', { power: 10.7, energy: 0.5, battery: 100 }, ['power 10.7 W', 'energy 0.5 kWh', 'battery 100 %EL']],
+    ['SJCGQ11LM', { voltage: 3045, water_leak: false }, ['voltage 3045 -', 'water_leak false -']],
   ])('%s', (name, payload, readings) => {
     expect(told(decode(`zigbee2mqtt/${name}`, payload))).toEqual(readings.map((reading) => `home/${name} ${reading}`));
   });
@@ -207,6 +208,34 @@ describe('Home Assistant discovery', () => {
     expect(told(state('home/garden/state', 'OFF'))).toEqual(['home/garden garden false -']);
     expect(told(state('home/node1/rssi', '-60'))).toEqual(['home/node1 rssi -90 dBW']);
     expect(told(state('home/pump', '{"a":[0]}'))).toEqual(['home/pump pump false -']);
+  });
+
+  it('a device that tells of all its components at once', () => {
+    const config = 'homeassistant/device/0AFFD2/config';
+    const state = after([
+      config,
+      {
+        dev: { ids: 'ea334450945afc', name: 'Kitchen' },
+        o: { name: 'bla2mqtt' },
+        cmps: {
+          temp: {
+            p: 'sensor',
+            device_class: 'temperature',
+            unit_of_measurement: '°C',
+            val_tpl: '{{ value_json.temperature }}',
+          },
+          hum: { p: 'sensor', dev_cla: 'humidity', unit_of_meas: '%', val_tpl: '{{ value_json.humidity }}' },
+          button: { p: 'device_automation', automation_type: 'trigger' },
+        },
+        state_topic: 'home/0AFFD2/state',
+      },
+    ]);
+    expect(told(state('home/0AFFD2/state', '{"temperature":21,"humidity":40}'))).toEqual([
+      'home/ea334450945afc temp 21 Cel',
+      'home/ea334450945afc hum 40 %RH',
+    ]);
+    state(config, '');
+    expect(() => state('home/0AFFD2/state', '{}')).toThrow(expect.objectContaining({ code: 'unknown-metric' }));
   });
 
   it('what nobody announced is set aside; what was withdrawn, too', () => {
