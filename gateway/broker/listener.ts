@@ -4,6 +4,7 @@ import type { Clock } from '#core/runtime/clock.js';
 import { FatalError, messageOf, systemCode } from '#core/runtime/errors.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { certificateOwner, type CertificateOwner } from '../identity/certificate-owner.js';
+import { endHandshakesOnClose } from './handshakes.js';
 import { readTlsFiles, TlsReload, type TlsFiles, type TlsMaterial } from './tls-files.js';
 
 export interface TlsListening extends TlsFiles {
@@ -35,6 +36,8 @@ export interface ListenerOptions {
 }
 
 const tcpKeepAliveMs = 60_000;
+/** All devices of a site come back within a second; the system holds it to its own limit, such as net.core.somaxconn. */
+const backlog = 4096;
 
 /** Whether only this machine can reach the host. */
 export function isLoopback(host: string): boolean {
@@ -48,7 +51,7 @@ export async function listen(options: ListenerOptions): Promise<Server> {
   server.on('drop', (data) => options.onTurnedAway('connection-limit', data?.remoteAddress, 'turned away'));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(bindError(error, options)));
-    server.listen({ host: options.host, port: options.port }, resolve);
+    server.listen({ host: options.host, port: options.port, backlog }, resolve);
   });
   server.removeAllListeners('error').on('error', options.onError);
   return server;
@@ -75,8 +78,13 @@ async function makeTlsServer(tls: TlsListening, options: ListenerOptions, tcp: T
   // A certificate is judged after the handshake, where its fault can be told apart, counted and audited.
   const asks = { requestCert: tls.ca !== undefined, rejectUnauthorized: false };
   const server = createTlsServer({ ...tcp, ...loaded.context, ...asks, handshakeTimeout });
+  endHandshakesOnClose(server);
   server.on('secureConnection', (socket) => accept(socket, tls, options));
-  server.on('tlsClientError', (error, socket) => onTurnedAway('tls', socket.remoteAddress, messageOf(error)));
+  server.on('tlsClientError', (error, socket) => {
+    onTurnedAway('tls', socket.remoteAddress, messageOf(error));
+    // After a timeout it would stay open.
+    socket.destroy();
+  });
   onCertificate?.(loaded.expiresMs);
   const onLoaded = ({ expiresMs }: TlsMaterial) => onCertificate?.(expiresMs);
   const reload = new TlsReload({ server, files: tls, loaded, clock, logger, onLoaded });
