@@ -22,7 +22,8 @@ const formats: Readonly<Record<number, PackFormat>> = {
   // Who does not know what it means must not take the stamps for times: RFC 8428, section 4.4.
   2: { boot: 'bboot_' },
 };
-const newestFormat = 2;
+/** The formats before it are read as well. */
+export const newestFormat = 2;
 
 /** The unit of transfer: numbered without gaps within its epoch, immutable. */
 export interface Pack extends DeviceId {

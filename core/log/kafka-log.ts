@@ -12,7 +12,8 @@ import { groupLag } from './kafka/group-lag.js';
 import { KafkaTail } from './kafka/kafka-tail.js';
 import { Lane } from './kafka/lane.js';
 import { registerLz4 } from './kafka/lz4.js';
-import { clusterPart, Sender } from './kafka/sender.js';
+import { KnownPartitions } from './kafka/partition-of.js';
+import { clusterPart, Sender, type TopicLanes } from './kafka/sender.js';
 import { tameTimers } from './kafka/tame-timers.js';
 import { createTopics } from './kafka/topic-settings.js';
 import { LogReader } from './kafka/log-reader.js';
@@ -39,9 +40,9 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly onError?: (error: unknown) => void;
   /** Copies of each partition: 3 if there are three brokers to begin with, else 1. */
   readonly replication?: number;
-  /** The most bytes of a batch of one partition: 16 KiB; a single record may be larger. */
+  /** The most bytes of a batch of one partition: 128 KiB; a single record may be larger. */
   readonly maxBatchBytes?: number;
-  /** How long a batch waits for more records while its broker has nothing to do: 0 ms. They gather while it has. */
+  /** How long a batch waits for more records while its broker has nothing to do: 5 ms. They gather while it has. */
   readonly lingerMs?: number;
   /** A consumer that says nothing for so long is taken for dead, and others take its partitions: 30 s. */
   readonly sessionTimeoutMs?: number;
@@ -60,7 +61,9 @@ const ensureRetry = { firstMs: 200, maxMs: 5000 };
 export class KafkaLog implements EventLog {
   private readonly metrics: LogMetrics;
   private readonly outage: Outage;
-  private readonly topics = new Map<string, Promise<readonly Lane[]>>();
+  private readonly topics = new Map<string, Promise<TopicLanes>>();
+  /** Those of the topics that are there by now. */
+  private readonly known = new Map<string, TopicLanes>();
   private readonly readers = new Set<Subscription>();
   private running: Running | undefined;
 
@@ -97,6 +100,7 @@ export class KafkaLog implements EventLog {
     running.reader.close();
     await running.admin.close();
     this.topics.clear();
+    this.known.clear();
   }
 
   /** Waits until the cluster is there. */
@@ -105,7 +109,11 @@ export class KafkaLog implements EventLog {
     const created = this.create(running, specs);
     for (const spec of specs) {
       if (this.topics.has(spec.name)) continue;
-      const lanes = created.then(() => this.lanes(running, spec));
+      const lanes = created.then(async () => {
+        const found = await this.lanes(running, spec);
+        this.known.set(spec.name, found);
+        return found;
+      });
       lanes.catch(() => this.topics.delete(spec.name));
       this.topics.set(spec.name, lanes);
     }
@@ -119,6 +127,10 @@ export class KafkaLog implements EventLog {
     if (!lanes) throw new RejectedError('refused', `no topic ${topic} was ensured`);
     if (stopping.signal.aborted) throw stopped();
     if (records.length > 0) await sender.append(lanes, records);
+  }
+
+  partitionOf(topic: string, key: string): number | undefined {
+    return this.known.get(topic)?.partitions.of(key);
   }
 
   async subscribe(group: GroupOptions): Promise<Subscription> {
@@ -190,7 +202,7 @@ export class KafkaLog implements EventLog {
       metrics,
       clock: options.clock,
       random: options.random ?? Math.random,
-      lingerMs: options.lingerMs ?? 0,
+      lingerMs: options.lingerMs ?? 5,
       // The broker is to give up first: its answer says what became of the batch.
       ackTimeoutMs: Math.ceil((options.requestTimeoutMs ?? defaultRequestTimeoutMs) * 0.7),
       aborted: forced.signal,
@@ -238,12 +250,13 @@ export class KafkaLog implements EventLog {
     });
   }
 
-  private async lanes(running: Running, { name, compression }: TopicSpec): Promise<Lane[]> {
+  private async lanes(running: Running, { name, compression }: TopicSpec): Promise<TopicLanes> {
     const { LZ4, None } = kafkajs.CompressionTypes;
     const codec = compression === 'lz4' ? LZ4 : None;
     const count = await this.untilThere(running, () => running.link.partitions(name));
-    const { maxBatchBytes = 16_384 } = this.options;
-    return Array.from({ length: count }, (_, partition) => new Lane(name, partition, codec, maxBatchBytes));
+    const { maxBatchBytes = 131_072 } = this.options;
+    const lanes = Array.from({ length: count }, (_, partition) => new Lane(name, partition, codec, maxBatchBytes));
+    return { lanes, partitions: new KnownPartitions(count) };
   }
 
   private async untilThere<T>(running: Running, operation: () => Promise<T>): Promise<T> {

@@ -77,8 +77,15 @@ export interface EventLog extends Part {
    * the same batch, so it may take as long as the outage; `stop` makes it reject with RetryableError `stopped`, and
    * then the records may or may not be in the log. RejectedError `too-large` names a record that can never be
    * appended; none of its call's records is then appended. RetryableError `over-budget` says that the disk budget is used up.
+   * The records must stay as they are until then.
    */
   append(topic: string, records: readonly LogRecord[]): Promise<void>;
+
+  /**
+   * The partition that records of a key go to, where it matters: those of one partition are written together, or wait
+   * together, so whoever appends for many keys does best to make one append of them. Undefined before `ensureTopics`.
+   */
+  partitionOf?(topic: string, key: string): number | undefined;
 
   /** Joins a group; its first start reads from the beginning. An offset out of range is an error, never a jump. */
   subscribe(options: GroupOptions): Promise<Subscription>;

@@ -8,6 +8,7 @@ import { retry, retryDelays } from '#core/runtime/retry.js';
 import { deadLetter } from '../intake/dead-letter.js';
 import type { Decoded } from '../intake/decoded.js';
 import { laneOf, type IncomingMessage, type Outcome } from '../intake/message.js';
+import { GatheredAppends, type AppendResult } from './gathered-appends.js';
 import { RelayMeter } from './relay-meter.js';
 
 export interface RelayOptions {
@@ -43,11 +44,13 @@ const maxDeadLetterBytes = 256 * 1024;
 /**
  * Appends what was sent, and settles it once it is durable. One append at a time for each sender, of all that came for
  * one topic meanwhile, so its order holds over topics, faults and retries; senders do not wait for each other.
- * The log itself makes group commits of the appends of many devices, so nothing is delayed here to collect more.
+ * Where the log has partitions, the appends of senders in one of them are joined: they share its fate anyway. The log
+ * itself makes group commits, so nothing is delayed here to collect more.
  */
 export class Relay implements Part {
   private readonly lanes = new Map<string, Lane>();
   private readonly meter: RelayMeter;
+  private readonly gathered = new GatheredAppends((topic, records) => this.append(this.options.log, topic, records));
   private ending = new AbortController();
   private readonly idle = new Set<() => void>();
   /** The code of the last failed append, until one succeeds. */
@@ -84,19 +87,32 @@ export class Relay implements Part {
     const started: Lane = { waiting: [item], storing: [] };
     this.lanes.set(key, started);
     // After the other messages of this turn, so that they go in one append.
-    queueMicrotask(() => void this.run(key, started));
+    queueMicrotask(() => this.next(key, started));
   }
 
   status() {
     return { ...this.meter.snapshot(), devicesInWork: this.lanes.size, logTrouble: this.trouble };
   }
 
-  private async run(key: string, lane: Lane): Promise<void> {
-    while (lane.waiting.length > 0) {
-      lane.storing = takeBatch(lane.waiting);
-      await this.store(lane.storing);
-      lane.storing = [];
-    }
+  private next(key: string, lane: Lane): void {
+    const items = takeBatch(lane.waiting);
+    lane.storing = items;
+    if (items.length === 0) return this.end(key);
+    const first = items[0]!.decoded;
+    const { log } = this.options;
+    const isPlain = areAlike(items) && this.logOf(items[0]!) === log;
+    const partition = isPlain ? log.partitionOf?.(first.topic, first.records[0]!.key) : undefined;
+    if (partition === undefined) return void this.store(items).then(() => this.next(key, lane));
+    const records = items.length === 1 ? first.records : items.map(({ decoded }) => decoded.records[0]!);
+    const done = (result: AppendResult): void => {
+      if (result instanceof RejectedError) return void this.storeApart(items, result).then(() => this.next(key, lane));
+      if (result === 'stored') for (const item of items) this.settle(item, 'stored');
+      this.next(key, lane);
+    };
+    this.gathered.add(first.topic, partition, { records, done });
+  }
+
+  private end(key: string): void {
     this.lanes.delete(key);
     if (this.lanes.size === 0) for (const resolve of this.idle) resolve();
   }
@@ -109,10 +125,13 @@ export class Relay implements Part {
     let result = await this.announce(log, items);
     if (result === 'stored' && loaded[0]) result = await this.append(log, loaded[0].decoded.topic, records);
     if (result === 'stored') for (const item of items) this.settle(item, 'stored');
-    if (!(result instanceof RejectedError)) return;
-    // The log took none of the records: alone, all but the offender pass.
-    if (items.length > 1) for (const item of items) await this.store([item]);
-    else await this.setAside(items[0]!, result);
+    if (result instanceof RejectedError) await this.storeApart(items, result, 'alone');
+  }
+
+  /** The log took none of the records: alone, all but the offender pass. */
+  private async storeApart(items: readonly Item[], error: RejectedError, company?: 'alone'): Promise<void> {
+    if (items.length === 1 && company === 'alone') return this.setAside(items[0]!, error);
+    for (const item of items) await this.store([item]);
   }
 
   /** The same for all messages of a lane. */
@@ -122,7 +141,7 @@ export class Relay implements Part {
   }
 
   /** What must be durable before the records of these items. */
-  private async announce(log: EventLog, items: readonly Item[]): Promise<'stored' | 'ended' | RejectedError> {
+  private async announce(log: EventLog, items: readonly Item[]): Promise<AppendResult> {
     const groups = new Map<string, LogRecord[]>();
     for (const { topic, records } of items.flatMap(({ decoded }) => decoded.before ?? [])) {
       groups.set(topic, [...(groups.get(topic) ?? []), ...records]);
@@ -156,7 +175,7 @@ export class Relay implements Part {
     topic: string,
     records: readonly LogRecord[],
     urgency?: 'must-take',
-  ): Promise<'stored' | 'ended' | RejectedError> {
+  ): Promise<AppendResult> {
     const { clock, random } = this.options;
     try {
       return await retry(() => this.appendOnce(log, topic, records, urgency), {
@@ -204,6 +223,14 @@ export class Relay implements Part {
     this.meter.leave(item.decoded, outcome);
     item.message.settle(outcome);
   }
+}
+
+/** Whether each item is one record of one key, and nothing must be durable before it: nearly always so. */
+function areAlike(items: readonly Item[]): boolean {
+  const key = items[0]!.decoded.records[0]?.key;
+  return items.every(({ decoded: { records, before } }) => {
+    return before === undefined && records.length === 1 && records[0]!.key === key;
+  });
 }
 
 /** The first items that belong into one append: of one topic, at most so many records and bytes. */

@@ -1,4 +1,4 @@
-import type { CompressionTypes, Message } from 'kafkajs';
+import type { CompressionTypes } from 'kafkajs';
 import type { LogRecord } from '../log.js';
 import { retryDelays } from '../../runtime/retry.js';
 import { recordBytes } from '../record-limits.js';
@@ -29,18 +29,14 @@ export class PendingAppend {
 }
 
 export interface Queued {
-  readonly message: Message;
-  readonly key: string;
+  readonly record: LogRecord;
   readonly bytes: number;
   readonly append: PendingAppend;
   readonly sinceMs: number;
 }
 
 export function queued(record: LogRecord, append: PendingAppend, sinceMs: number): Queued {
-  const { key, value, headers } = record;
-  // kafkajs would write anything but a Buffer as text. And it reads the value only when it sends: hence a copy.
-  const message = { key: Buffer.from(key), value: Buffer.from(value), ...(headers && { headers: { ...headers } }) };
-  return { message, key, bytes: recordBytes(record), append, sinceMs };
+  return { record, bytes: recordBytes(record), append, sinceMs };
 }
 
 /**
@@ -86,11 +82,11 @@ export class Lane {
     this.waitingBytes += record.bytes;
   }
 
-  /** The messages to send: those that failed before, or the next that wait. */
-  begin(): Message[] {
+  /** The records to send: those that failed before, or the next that wait. */
+  begin(): LogRecord[] {
     this.isBusy = true;
     this.batch ??= this.take();
-    return this.batch.map(({ message }) => message);
+    return this.batch.map(({ record }) => record);
   }
 
   acknowledged(): { records: number; bytes: number } {

@@ -3,6 +3,24 @@ export function partitionOf(key: string, partitions: number): number {
   return (murmur2(Buffer.from(key)) & 0x7fff_ffff) % partitions;
 }
 
+const remembered = 50_000;
+
+/** {@link partitionOf} for keys that come again and again. */
+export class KnownPartitions {
+  private readonly known = new Map<string, number>();
+
+  constructor(readonly partitions: number) {}
+
+  of(key: string): number {
+    let partition = this.known.get(key);
+    if (partition !== undefined) return partition;
+    partition = partitionOf(key, this.partitions);
+    if (this.known.size >= remembered) this.known.clear();
+    this.known.set(key, partition);
+    return partition;
+  }
+}
+
 /** MurmurHash2 with Kafka's seed, as a 32-bit integer with sign; `org.apache.kafka.common.utils.Utils.murmur2`. */
 export function murmur2(data: Uint8Array): number {
   const m = 0x5bd1_e995;

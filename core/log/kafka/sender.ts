@@ -6,7 +6,7 @@ import type { LogMetrics } from '../log-metrics.js';
 import type { Outage } from '../outage.js';
 import type { ClusterLink } from './cluster-link.js';
 import { type Lane, PendingAppend, queued } from './lane.js';
-import { partitionOf } from './partition-of.js';
+import type { KnownPartitions } from './partition-of.js';
 import { type ProduceError, type ProduceResult, type ProduceTopic, refusal } from './produce.js';
 
 export interface SenderOptions {
@@ -21,6 +21,12 @@ export interface SenderOptions {
   readonly ackTimeoutMs: number;
   /** Aborted when the log's time to stop is over. */
   readonly aborted: AbortSignal;
+}
+
+/** The lanes of a topic's partitions, in their order, and which of them a key belongs to. */
+export interface TopicLanes {
+  readonly lanes: readonly Lane[];
+  readonly partitions: KnownPartitions;
 }
 
 /** Lanes whose batches go in one request. */
@@ -60,17 +66,19 @@ export class Sender {
     return records;
   }
 
-  /** Resolves when all records are acknowledged; `lanes` are those of the topic's partitions, in their order. */
-  append(lanes: readonly Lane[], records: readonly LogRecord[]): Promise<void> {
+  /** Resolves when all records are acknowledged. */
+  append({ lanes, partitions }: TopicLanes, records: readonly LogRecord[]): Promise<void> {
     return new Promise((resolve, reject) => {
       const append = new PendingAppend(records.length, resolve, reject);
       const nowMs = this.options.clock.monotonicMs();
+      let dueInMs = Infinity;
       for (const record of records) {
-        const lane = lanes[partitionOf(record.key, lanes.length)]!;
+        const lane = lanes[partitions.of(record.key)]!;
         lane.push(queued(record, append, nowMs));
         this.lanes.add(lane);
-        this.wakeIn(lane.dueInMs(nowMs, this.options.lingerMs));
+        dueInMs = Math.min(dueInMs, lane.dueInMs(nowMs, this.options.lingerMs));
       }
+      this.wakeIn(dueInMs);
     });
   }
 
@@ -186,7 +194,7 @@ export class Sender {
 
   private refused(lane: Lane, why: 'too-large' | 'refused', cause: unknown): void {
     this.failing.delete(lane);
-    lane.refused(({ key, bytes }) => {
+    lane.refused(({ record: { key }, bytes }) => {
       const text = `the broker refuses a record of ${key}, ${bytes} bytes, for ${lane.topic}; see the topic's settings`;
       return new RejectedError(why, text, { cause });
     });
@@ -223,7 +231,7 @@ function topicsOf(lanes: readonly Lane[]): ProduceTopic[] {
   const topics = new Map<string, ProduceTopic>();
   for (const lane of lanes) {
     const found = topics.get(lane.topic) ?? { topic: lane.topic, partitions: [] };
-    found.partitions.push({ partition: lane.partition, messages: lane.begin() });
+    found.partitions.push({ partition: lane.partition, records: lane.begin() });
     topics.set(lane.topic, found);
   }
   return [...topics.values()];

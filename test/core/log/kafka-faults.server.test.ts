@@ -177,6 +177,8 @@ test.skipIf(!available)('a cluster that is away at the start is waited for', asy
   const startMs = performance.now();
   await until(() => performance.now() - startMs > 4000, 10_000);
   expect(log.healthy()).toBe(false);
+  // The log and the group: once each, however often they tried.
+  expect(awayLines(lines)).toHaveLength(2);
   const dataDir = mkdtempSync(join(tmpdir(), 'fieldline-kafka-'));
   onTestFinished(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 }));
   const kafka = await startKafka({ ports: [port], dataDir });
@@ -185,6 +187,4 @@ test.skipIf(!available)('a cluster that is away at the start is waited for', asy
   await seen.has(1, 60_000);
   expect([seen.texts, seen.errors]).toEqual([['early'], []]);
   await until(() => log.healthy(), 10_000);
-  // The log and the group: once each, however often they tried.
-  expect(awayLines(lines)).toHaveLength(2);
 });
