@@ -20,7 +20,8 @@ it('random and damaged bytes on the port harm neither the gateway nor a neighbou
   const startedMs = performance.now();
   let seq = 0;
   let rounds = 0;
-  while (performance.now() - startedMs < 1500) {
+  // A busy machine comes to fewer rounds in the time.
+  while (rounds <= 100 || performance.now() - startedMs < 1500) {
     const raw = await RawSocket.open(test.port);
     const bytes = Buffer.concat([
       ...(next(4) === 0 ? [] : [connected]),
