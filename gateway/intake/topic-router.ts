@@ -15,6 +15,7 @@ export interface ForeignSource {
 
 /** Topics seen lately, so that each is matched with the filters once. */
 const remembered = 10_000;
+const maxRememberedLength = 500;
 
 /** Tells which decoder a topic belongs to. */
 export class TopicRouter {
@@ -30,6 +31,7 @@ export class TopicRouter {
     if (topic.startsWith('fieldline/')) return 'ours';
     if (this.routes.has(topic)) return this.routes.get(topic);
     const source = this.matchers.find(([matches]) => matches(topic))?.[1];
+    if (topic.length > maxRememberedLength) return source;
     if (this.routes.size >= remembered) this.routes.delete(this.routes.keys().next().value!);
     this.routes.set(topic, source);
     return source;

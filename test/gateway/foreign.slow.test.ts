@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { deviceEventKey, deviceStateSchema, type DeviceState } from '../../core/contract/device-events.js';
 import { logTopics } from '../../core/contract/log-topics.js';
 import { decodePack, type DecodedPack } from '../../core/contract/pack.js';
+import { RetryableError } from '../../core/runtime/errors.js';
 import { waitFor } from '../servers/wait-for.js';
 import { birthOf } from './births.js';
 import { connectDevice, press, RawSocket, startGateway, type GatewayOverrides, type TestGateway } from './harness.js';
@@ -67,6 +68,25 @@ describe('messages of foreign senders', () => {
         said(test, 'heartbeat').some((beat) => beat.epoch === epoch && beat.lastSeq === 29),
       );
     }
+  });
+
+  it('wait until their announcement is in the log, also where that fails at first', async () => {
+    const test = await start();
+    let failures = 3;
+    test.log.fault = (topic) => {
+      if (topic !== logTopics.deviceEvents.name || failures === 0) return undefined;
+      failures -= 1;
+      // Twice the log does not get it; once it has it, and the answer is lost.
+      return { error: new RetryableError('unavailable', 'away'), after: failures === 0 };
+    };
+    const client = await connect(test.port);
+    const sent = [1, 2, 3].map((i) => client.publishAsync('telegraf/a', `m,host=h f=${i}`, { qos: 1 }));
+    await Promise.all(sent);
+    expect(failures).toBe(0);
+    expect(points(test)).toEqual(['h m.f 1', 'h m.f 2', 'h m.f 3']);
+    expect(packs(test).map(({ seq }) => seq)).toEqual([0, 1, 2]);
+    const topics = test.log.appends.map(({ topic }) => topic);
+    expect(topics.indexOf(logTopics.deviceEvents.name)).toBeLessThan(topics.indexOf(logTopics.readings.name));
   });
 
   it('that cannot be read become dead letters; of a batch the other lines are taken', async () => {

@@ -5,8 +5,19 @@ import type { ForeignReading } from './foreign.js';
 
 /** A catalogue must fit into one record of the log, beside the birth that holds it. */
 const maxCatalogueBytes = 512 * 1024;
+
+/** What all devices of a gateway have used of the memory that there is for what is known of sensors. */
+export interface CatalogueRoom {
+  bytes: number;
+  readonly maxBytes: number;
+}
+
 /** A sensor that changes its unit or its labels more often than this has none. */
 const maxChanges = 50;
+const maxToldLength = 2000;
+
+/** What a message said of the sensor, to see at once that the next says the same. */
+type Told = Pick<ForeignReading, 'quantity' | 'unit' | 'labels'>;
 
 class ForeignSensor {
   changes = 0;
@@ -21,7 +32,7 @@ class ForeignSensor {
 
   constructor(
     public description: SensorDescription,
-    public told: ForeignReading | undefined,
+    public told: Told | undefined,
   ) {}
 
   /** `timeUs`, or the first microsecond behind it that no reading of the same message has. */
@@ -70,6 +81,7 @@ export class ForeignDevice {
     public session: string,
     /** From an earlier run of a gateway. */
     known: Readonly<Record<string, SensorDescription>>,
+    private readonly room: CatalogueRoom,
   ) {
     for (const [name, description] of Object.entries(known)) this.put(name, new ForeignSensor(description, undefined));
   }
@@ -80,7 +92,8 @@ export class ForeignDevice {
     if (known) return this.renew(known, reading);
     if (!isName(reading.sensor)) return 'schema';
     if (this.sensors.size >= maxSensors || this.bytes >= maxCatalogueBytes) return 'sensor-limit';
-    const sensor = new ForeignSensor(describeSensor(reading), reading);
+    if (this.room.bytes >= this.room.maxBytes) return 'sensor-limit';
+    const sensor = new ForeignSensor(describeSensor(reading), toldOf(reading));
     this.put(reading.sensor, sensor);
     return sensor;
   }
@@ -115,19 +128,25 @@ export class ForeignDevice {
     return this.open.size;
   }
 
+  /** Gives back the room that its sensors took. */
+  forget(): void {
+    this.room.bytes -= this.bytes;
+    this.bytes = 0;
+  }
+
   private renew(sensor: ForeignSensor, reading: ForeignReading): ForeignSensor | 'schema' {
     const { told } = sensor;
     if (told && told.unit === reading.unit && told.quantity === reading.quantity && told.labels === reading.labels)
       return sensor;
     const description = describeSensor(reading, sensor.description);
     if (sameDescription(description, sensor.description)) {
-      sensor.told = reading;
+      sensor.told = toldOf(reading);
       return sensor;
     }
     // A value in another unit is another thing; a label is only a label.
     if (sensor.changes >= maxChanges) return description.unit === sensor.description.unit ? sensor : 'schema';
     sensor.changes += 1;
-    sensor.told = reading;
+    sensor.told = toldOf(reading);
     sensor.description = description;
     this.current = undefined;
     return sensor;
@@ -135,9 +154,18 @@ export class ForeignDevice {
 
   private put(name: string, sensor: ForeignSensor): void {
     this.sensors.set(name, sensor);
-    this.bytes += name.length + JSON.stringify(sensor.description).length + 8;
+    const bytes = name.length + JSON.stringify(sensor.description).length + 8;
+    this.bytes += bytes;
+    this.room.bytes += bytes;
     this.current = undefined;
   }
+}
+
+/** Undefined for one that would take too much room to remember: it is looked at each time. */
+function toldOf({ quantity, unit, labels }: ForeignReading): Told | undefined {
+  const texts = [quantity, unit, ...Object.entries(labels ?? {}).flat()];
+  const length = texts.reduce((sum, text) => sum + (text?.length ?? 0), 0);
+  return length > maxToldLength ? undefined : { quantity, unit, labels };
 }
 
 function sameDescription(a: SensorDescription, b: SensorDescription): boolean {

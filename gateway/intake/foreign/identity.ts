@@ -53,6 +53,7 @@ export class Identity {
       throw new ContractError('wrong-identity', `nothing says which device ${topic.slice(0, 100)} is of`);
     const quoted = JSON.stringify(site.slice(0, 100));
     if (!isName(site)) throw new ContractError('wrong-identity', `${quoted} is no site`);
-    return { site, device: this.names.of(device) };
+    // Made by the name maker, both are texts of their own.
+    return { site: this.names.of(site), device: this.names.of(device) };
   }
 }

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { isName } from '#core/contract/names.js';
+import { ownText } from './own-text.js';
 
 const maxLength = 64;
 const hashDigits = 6;
 /** Names made lately, so that the hot path makes each once. */
 const remembered = 20_000;
+/** Longer texts are made into names each time. */
+const maxRememberedLength = 200;
 
 /**
  * Makes names of the contract from what others call their things. What is a name already stays; anything else gets `-` for
@@ -16,9 +19,10 @@ export class NameMaker {
   of(text: string): string {
     const known = this.names.get(text);
     if (known !== undefined) return known;
-    const name = isName(text) ? text : escaped(text);
+    const name = isName(text) ? ownText(text) : escaped(text);
+    if (text.length > maxRememberedLength) return name;
     if (this.names.size >= remembered) this.names.delete(this.names.keys().next().value!);
-    this.names.set(text, name);
+    this.names.set(ownText(text), name);
     return name;
   }
 }

@@ -7,7 +7,7 @@ import type { Point } from '#core/contract/reading.js';
 import { relativeTimeLimitSeconds } from '#core/contract/time.js';
 import type { LogRecord } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
-import { ForeignDevice } from './foreign-device.js';
+import { ForeignDevice, type CatalogueRoom } from './foreign-device.js';
 import type { ForeignBatch, ForeignReading } from './foreign.js';
 import type { RefusedReadings, RefusedReason } from './refused.js';
 
@@ -47,6 +47,8 @@ export interface MadePacks {
 const [minTimeUs, maxTimeUs] = [relativeTimeLimitSeconds * 1e6, 2 ** 33 * 1e6];
 const maxTextLength = 4096;
 const [maxPackPoints, maxPackTextBytes] = [1000, 256 * 1024];
+/** Of all sensors' descriptions: a few hundred thousand sensors. */
+const maxDescribedBytes = 64 * 1024 * 1024;
 /** Shorter packs grow by deflating. */
 const minPointsToDeflate = 10;
 /** A device that was silent for so long makes room for another; when it is back, it has a new epoch. */
@@ -60,6 +62,7 @@ export class PackMaker {
   /** The device heard longest ago comes first. */
   private readonly devices = new Map<string, ForeignDevice>();
   private messages = 0;
+  private readonly room: CatalogueRoom = { bytes: 0, maxBytes: maxDescribedBytes };
 
   constructor(private readonly options: PackMakerOptions) {}
 
@@ -119,6 +122,7 @@ export class PackMaker {
       this.hex(32),
       this.hex(16),
       this.options.announced(id) ?? {},
+      this.room,
     );
     device.heardMs = nowMs;
     this.devices.delete(key);
@@ -130,6 +134,7 @@ export class PackMaker {
     if (this.devices.size < this.options.limits.maxDevices) return true;
     const [oldest] = this.devices;
     if (oldest === undefined || nowMs - oldest[1].heardMs < forgetMs || oldest[1].pending > 0) return false;
+    oldest[1].forget();
     return this.devices.delete(oldest[0]);
   }
 

@@ -19,6 +19,9 @@ export interface Entity {
 /** Components whose state is a reading. */
 const components = new Set(['sensor', 'binary_sensor', 'switch', 'number']);
 
+/** An entity is remembered for as long as it is announced. */
+const maxTextLength = 1000;
+
 /** Home Assistant's short forms of what is read here. */
 const longForms: Readonly<Record<string, string>> = {
   '~': '~',
@@ -70,7 +73,12 @@ function entitiesOf(place: Place, { components: inner, ...shared }: JsonObject):
 }
 
 function readEntity(place: Place, told: JsonObject): Entity {
-  const text = (name: string) => (typeof told[name] === 'string' ? told[name] : undefined);
+  const text = (name: string) => {
+    const value = told[name];
+    if (typeof value !== 'string') return undefined;
+    if (value.length > maxTextLength) throw new ContractError('too-large', `${name} of ${value.length} characters`);
+    return value;
+  };
   const base = text('~') ?? '';
   const stateTopic = text('state_topic')?.replace(/^~|~$/g, () => base);
   if (stateTopic === undefined) throw new ContractError('schema', 'a discovery message without state_topic');
@@ -101,5 +109,5 @@ function deviceOf({ device }: JsonObject): string | undefined {
   if (!isObject(device)) return undefined;
   const { identifiers } = expand(device);
   const first = Array.isArray(identifiers) ? (identifiers as readonly Json[])[0] : identifiers;
-  return typeof first === 'string' && first !== '' ? first : undefined;
+  return typeof first === 'string' && first !== '' ? first.slice(0, maxTextLength) : undefined;
 }

@@ -37,7 +37,7 @@ const notMeasured = new Set(['last_seen', 'update', 'update_available', 'device'
 /** Millivolts of a battery or volts of the mains, metres or centimetres: only the bridge knows. */
 const ambiguous = new Set(['voltage', 'distance']);
 const commands = new Set(['set', 'get']);
-const maxUnits = 50_000;
+const [maxUnits, maxUnitLength, maxNameLength] = [50_000, 100, 200];
 
 class Zigbee2mqttDecoder implements ForeignDecoder {
   private readonly names = new NameMaker();
@@ -86,7 +86,7 @@ class Zigbee2mqttDecoder implements ForeignDecoder {
   }
 
   private unitOf(name: string, { path }: Leaf): string | undefined {
-    const told = this.units.get(`${name} ${path.join('.')}`);
+    const told = this.units.get(`${name.slice(0, maxNameLength)} ${path.join('.')}`);
     return told ?? (ambiguous.has(path.at(-1)!) ? '' : undefined);
   }
 
@@ -97,7 +97,8 @@ class Zigbee2mqttDecoder implements ForeignDecoder {
     for (const device of devices as readonly Json[]) {
       if (!isObject(device) || !isObject(device['definition'])) continue;
       const add = (property: string, unit: string) => {
-        if (units.size < maxUnits) units.set(`${String(device['friendly_name'])} ${property}`, unit);
+        if (units.size >= maxUnits || property.length > maxUnitLength || unit.length > maxUnitLength) return;
+        units.set(`${String(device['friendly_name']).slice(0, maxNameLength)} ${property}`, unit);
       };
       addUnits(device['definition']['exposes'], '', add, 0);
     }

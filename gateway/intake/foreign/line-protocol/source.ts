@@ -5,6 +5,7 @@ import { isUnit } from '#core/contract/units.js';
 import { Batches } from '../batches.js';
 import type { ForeignDecoded, ForeignDecoder, ForeignMessage, ForeignReading, ForeignRefusal } from '../foreign.js';
 import { Identity, identityShape, type IdentityOptions } from '../identity.js';
+import { ownText } from '../own-text.js';
 import type { ForeignSourceKind } from '../source.js';
 import { LineFault, parseLines, parseSeries, type Line } from './parse-line.js';
 
@@ -58,14 +59,18 @@ interface KnownSeries {
   readonly suffix: readonly string[];
 }
 
-const maxSeries = 20_000;
-const maxFieldsOfSeries = 2000;
+/** Series and their fields that are remembered; beyond it, all are forgotten and made anew as they come. */
+const maxRemembered = 50_000;
+const maxRememberedLength = 1000;
+/** A catalogue takes no longer ones. */
+const maxLabelLength = 128;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 class LineProtocolDecoder implements ForeignDecoder {
   private readonly identity: Identity;
   /** By the text of measurement and tags, and the topic where it may say the device. */
   private readonly known = new Map<string, KnownSeries>();
+  private remembered = 0;
 
   constructor(private readonly options: LineProtocolOptions) {
     this.identity = new Identity(options);
@@ -117,16 +122,20 @@ class LineProtocolDecoder implements ForeignDecoder {
     const named = new Set([deviceTag, siteTag, ...only]);
     const series: KnownSeries = {
       device: this.identity.device(topic, { device: tag(deviceTag), site: tag(siteTag) }),
-      labels: Object.fromEntries(tags.filter(([name]) => name !== deviceTag && name !== siteTag)),
+      labels: Object.fromEntries(
+        tags
+          .filter(([name]) => name !== deviceTag && name !== siteTag)
+          .map(([name, value]) => [ownText(name.slice(0, maxLabelLength)), ownText(value.slice(0, maxLabelLength))]),
+      ),
       sensors: new Map(),
-      measurement,
+      measurement: ownText(measurement),
       suffix: tags
         .filter(([name]) => !named.has(name))
         .sort(([a], [b]) => (a < b ? -1 : 1))
-        .flat(),
+        .flat()
+        .map(ownText),
     };
-    if (this.known.size >= maxSeries) this.known.delete(this.known.keys().next().value!);
-    this.known.set(key, series);
+    if (key.length <= maxRememberedLength) this.known.set(ownText(key), this.remember(series));
     return series;
   }
 
@@ -136,12 +145,21 @@ class LineProtocolDecoder implements ForeignDecoder {
     const { measurement, labels, suffix } = series;
     const sensor = {
       sensor: this.identity.names.of(sensorName(measurement, field, suffix)),
-      quantity: field === 'value' ? measurement : field,
+      quantity: ownText((field === 'value' ? measurement : field).slice(0, maxLabelLength)),
       unit: this.options.units[`${measurement}.${field}`],
       labels,
     };
-    if (series.sensors.size < maxFieldsOfSeries) series.sensors.set(field, sensor);
+    if (field.length <= maxRememberedLength) series.sensors.set(ownText(field), this.remember(sensor));
     return sensor;
+  }
+
+  private remember<Thing>(thing: Thing): Thing {
+    this.remembered += 1;
+    if (this.remembered > maxRemembered) {
+      this.known.clear();
+      this.remembered = 1;
+    }
+    return thing;
   }
 }
 
