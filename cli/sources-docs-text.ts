@@ -49,6 +49,8 @@ A topic belongs to the first source that takes it; those below \`fieldline/\` ar
 - What cannot be read becomes a dead letter with its raw bytes, topic, sender and reason, and is acknowledged: the same bytes would
   never become right. Where a part of a message can be read, that part is taken, and the whole is kept as a dead letter beside it. A
   replay (\`fieldline dead-letters replay\`) adds only what is not there yet.
+- With \`unknown: quarantine\` or \`reject\` a device that nobody adopted is announced, so that it is listed and can be adopted; its readings
+  are not taken. Those of a retired device never are (\`device-retired\`).
 - A name of a device that speaks for itself is not believed (\`own-device\`).
 - The retain flag of a publish is passed over: it is taken like any other, and not kept for others. From a broker elsewhere
   (\`gateway.external\`), a retained message counts only if its values have times of their own.
