@@ -17,19 +17,34 @@ const commonShape = {
 /** One entry of `edge.sensors`. */
 export type SensorConfig = Tagged<'driver', typeof sensorDrivers, typeof commonShape>;
 
-const gatewaySchema = z.strictObject({
-  url: z
-    .url({ protocol: /^mqtts?$/ })
-    .default('mqtt://127.0.0.1:1883')
-    .describe('Address of the gateway; mqtts:// for TLS'),
-  password: z.string().min(1).optional().describe('Token of the device; better in a file or in the environment'),
-  caFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('PEM file of the authority to trust, and no other; for mqtts://. Default: those of the system'),
-  passwordFile: z.string().min(1).optional().describe('File that holds the token and nothing else'),
-});
+const gatewaySchema = z
+  .strictObject({
+    url: z
+      .url({ protocol: /^mqtts?$/ })
+      .default('mqtt://127.0.0.1:1883')
+      .describe('Address of the gateway; mqtts:// for TLS'),
+    password: z.string().min(1).optional().describe('Token of the device; better in a file or in the environment'),
+    caFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('PEM file of the authority to trust, and no other; for mqtts://. Default: those of the system'),
+    passwordFile: z.string().min(1).optional().describe('File that holds the token and nothing else'),
+    certFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('PEM file with the certificate of the device, in place of a token; for mqtts://, with keyFile'),
+    keyFile: z.string().min(1).optional().describe('PEM file with its key'),
+  })
+  .refine(({ certFile, keyFile }) => (certFile === undefined) === (keyFile === undefined), {
+    path: ['keyFile'],
+    message: 'certFile and keyFile go together',
+  })
+  .refine(({ certFile, url }) => certFile === undefined || url.startsWith('mqtts:'), {
+    path: ['certFile'],
+    message: 'a certificate takes a url with mqtts://',
+  });
 
 const uplinkSchema = z.strictObject({
   heartbeatMs: durationBetween('100ms', '10m').prefault('10s').describe('How often the device says that it lives'),

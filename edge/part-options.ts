@@ -1,5 +1,6 @@
 import type { AgentOptions } from './agent.js';
 import type { EdgeConfig } from './config.js';
+import { clientCertificate } from './client-certificate.js';
 import { devicePassword } from './password.js';
 import { pinnedAuthority } from './pinned-authority.js';
 import type { MqttUplinkOptions, UplinkRates } from './uplink/mqtt-uplink.js';
@@ -13,7 +14,12 @@ export function packOptions({ pack }: EdgeConfig) {
 /** What the uplink takes from the configuration. Throws FatalError `bad-config` if a file of it cannot be read. */
 export function wireOptions(config: EdgeConfig) {
   const { gateway } = config;
-  const to = { url: gateway.url, password: devicePassword(gateway), ...pinnedAuthority(gateway) };
+  const to = {
+    url: gateway.url,
+    password: devicePassword(gateway),
+    ...pinnedAuthority(gateway),
+    ...clientCertificate(gateway),
+  };
   return { ...to, ...uplinkRates(config) } satisfies Partial<MqttUplinkOptions>;
 }
 

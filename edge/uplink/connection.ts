@@ -14,6 +14,9 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs: number;
   /** For `mqtts://`: the PEM of the authority that signed the gateway's certificate; default those of the system. */
   readonly ca?: string | Uint8Array;
+  /** For `mqtts://`: the PEM of the certificate and the key that this device shows. */
+  readonly cert?: string;
+  readonly key?: string;
   /**
    * Set where the system's clock is certainly wrong, so that the system would refuse every certificate: ours is then
    * verified up to `ca` by what is known of the time, and without a `ca` nothing is.
@@ -81,9 +84,9 @@ export class Connection {
    * when the gateway has no room for it now.
    */
   static async open(options: ConnectionOptions): Promise<Connection> {
-    const { url, ca, time, connectTimeoutMs: timeoutMs, signal } = options;
+    const { url, ca, cert, key, time, connectTimeoutMs: timeoutMs, signal } = options;
     const isVerifiedHere = time !== undefined && ca !== undefined && url.startsWith('mqtts:');
-    const stream = isVerifiedHere && (await openVerifiedStream({ url, ca, time, timeoutMs, signal }));
+    const stream = isVerifiedHere && (await openVerifiedStream({ url, ca, cert, key, time, timeoutMs, signal }));
     const settings = clientOptions(options);
     return this.adopt(stream ? new mqtt.MqttClient(() => stream, settings) : mqtt.connect(url, settings), options);
   }
@@ -169,11 +172,13 @@ export class Connection {
 }
 
 function clientOptions(options: ConnectionOptions): IClientOptions {
-  const { username, password, clientId, will, ca } = options;
+  const { username, password, clientId, will, ca, cert, key } = options;
   return {
     username,
     ...(password !== undefined && { password }),
     ...(ca !== undefined && { ca: Buffer.from(ca) }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
     clientId,
     protocolVersion: 4,
     clean: true,

@@ -8,6 +8,7 @@ import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { observe } from '#core/runtime/metrics.js';
 import type { DeviceCatalogue } from '../device-catalogue.js';
+import type { ClientCertificate } from '../client-certificate.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { CommandJournal } from './command-journal.js';
 import { Commands } from './commands.js';
@@ -36,6 +37,8 @@ export interface MqttUplinkOptions extends UplinkRates {
   readonly password?: string | (() => string | Promise<string>) | undefined;
   /** For `mqtts://`: the PEM of the authority to trust; default those of the system. */
   readonly ca?: string | Uint8Array;
+  /** For `mqtts://`: what the device shows to be let in; asked before each connection. */
+  readonly clientCertificate?: () => ClientCertificate;
   /** What certificates are judged by while the system's clock is certainly wrong; undefined while it is not. */
   readonly certificateTime?: () => TimeKnowledge | undefined;
   /** Started before the uplink, stopped after it. */
@@ -207,6 +210,7 @@ export class MqttUplink implements Part {
       username,
       password: typeof password === 'function' ? await password() : password,
       ca: options.ca,
+      ...options.clientCertificate?.(),
       time: options.certificateTime?.(),
       clientId: deviceKey(device),
       keepaliveSeconds: options.keepaliveSeconds,

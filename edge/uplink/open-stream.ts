@@ -10,6 +10,9 @@ export interface VerifiedStreamOptions {
   readonly url: string;
   /** The PEM of the pinned authorities. */
   readonly ca: string | Uint8Array;
+  /** What this device shows. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
   readonly time: TimeKnowledge;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -21,7 +24,7 @@ export interface VerifiedStreamOptions {
  * a certificate that is to be refused.
  */
 export async function openVerifiedStream(options: VerifiedStreamOptions): Promise<TLSSocket> {
-  const { url, ca, time, timeoutMs, signal } = options;
+  const { url, ca, cert, key, time, timeoutMs, signal } = options;
   const { hostname, port } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, '');
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
@@ -29,6 +32,8 @@ export async function openVerifiedStream(options: VerifiedStreamOptions): Promis
     host,
     port: Number(port) || 8883,
     ca: Buffer.from(ca),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
     rejectUnauthorized: false,
     ...(isIP(host) === 0 && { servername: host }),
   });
