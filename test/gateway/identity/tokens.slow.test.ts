@@ -45,12 +45,12 @@ describe('issued tokens', () => {
     await client.publishAsync(dataTopic(press), packOf(press, 0), { qos: 1 });
     expect(test.memory.records('sensor-readings')).toHaveLength(1);
     const wrong = [
-      connect(test, name, deviceToken(secret, press)),
-      connect(test, 'plant1/oven-02', token),
-      connect(test, name, `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`),
-      connect(test, name, token.replace(id, '000000000000')),
-    ];
-    for (const one of wrong) await expect(one).rejects.toThrow(/Not authorized/);
+      [name, deviceToken(secret, press)],
+      ['plant1/oven-02', token],
+      [name, `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`],
+      [name, token.replace(id, '000000000000')],
+    ] as const;
+    for (const [user, password] of wrong) await expect(connect(test, user, password)).rejects.toThrow(/Not authorized/);
     await connectDevice(test.port, oven);
     expect(
       JSON.stringify(test.memory.records('device-events').map(({ value }) => Buffer.from(value).toString())),
