@@ -1,15 +1,15 @@
-import { createHash } from 'node:crypto';
 import type { SensorDescription } from '#core/contract/catalogue.js';
 import { deviceEventKey, type DeviceEventKind } from '#core/contract/device-events.js';
 import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import { encodePack } from '#core/contract/pack.js';
 import type { Point } from '#core/contract/reading.js';
-import { relativeTimeLimitSeconds } from '#core/contract/time.js';
 import type { LogRecord } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { ForeignDevice, type CatalogueRoom } from './foreign-device.js';
+import { ForeignNumbers } from './foreign-numbers.js';
 import type { ForeignBatch, ForeignReading } from './foreign.js';
 import type { RefusedReadings, RefusedReason } from './refused.js';
+import { faultOf, RefusedCount } from './refusing.js';
 
 export interface PackMakerOptions {
   readonly clock: Clock;
@@ -43,9 +43,6 @@ export interface MadePacks {
   readonly stored: () => void;
 }
 
-/** SenML takes a smaller time for one relative to now, and a double of seconds holds no microseconds of a greater one. */
-const [minTimeUs, maxTimeUs] = [relativeTimeLimitSeconds * 1e6, 2 ** 33 * 1e6];
-const maxTextLength = 4096;
 const [maxPackPoints, maxPackTextBytes] = [1000, 256 * 1024];
 /** Of all sensors' descriptions: a few hundred thousand sensors. */
 const maxDescribedBytes = 64 * 1024 * 1024;
@@ -83,9 +80,9 @@ export class PackMaker {
   take(batch: ForeignBatch, origin: MessageOrigin, refusal?: RefusedReason): MadePacks {
     const device = this.admit(batch.device);
     if (!device) return nothing('device-limit', `no room for ${deviceKey(batch.device)}`, batch.readings.length);
-    const refused = new Refused();
+    const refused = new RefusedCount();
     const points = this.points(device, batch.readings, origin, refused);
-    const numbers = new Numbers(device, origin.replayOf);
+    const numbers = new ForeignNumbers(device, origin.replayOf);
     if (refusal !== undefined) for (const _ of points) refused.add(refusal, deviceKey(device.id));
     const packs = split(refusal === undefined ? points : []).map((part) => this.pack(device, part, numbers));
     const { session } = device;
@@ -142,7 +139,7 @@ export class PackMaker {
     device: ForeignDevice,
     readings: readonly ForeignReading[],
     { retained, replayOf }: MessageOrigin,
-    refused: Refused,
+    refused: RefusedCount,
   ): Point[] {
     const points: Point[] = [];
     for (const reading of readings) {
@@ -164,7 +161,7 @@ export class PackMaker {
     return points;
   }
 
-  private pack(device: ForeignDevice, points: readonly Point[], numbers: Numbers): LogRecord {
+  private pack(device: ForeignDevice, points: readonly Point[], numbers: ForeignNumbers): LogRecord {
     const { hash, units } = device.catalogue();
     const pack = { ...device.id, epoch: numbers.epoch, seq: numbers.next(), catalogue: hash, points };
     const coding = points.length < minPointsToDeflate ? 'identity' : 'zlib';
@@ -203,56 +200,6 @@ export class PackMaker {
 /** By which the births of foreign devices are known, such as `foreign/line-protocol`. */
 export function foreignVersion(type: string): string {
   return `foreign/${type}`;
-}
-
-/** The numbers of the packs of one batch. A replayed message has an epoch of its own, so that a second replay is the same. */
-class Numbers {
-  readonly epoch: string;
-  /** Those of the device's own epoch. */
-  readonly own: number[] = [];
-  private count = 0;
-
-  constructor(
-    private readonly device: ForeignDevice,
-    private readonly replayOf: string | undefined,
-  ) {
-    this.epoch = replayOf === undefined ? device.epoch : replayEpoch(replayOf);
-  }
-
-  next(): number {
-    const seq = this.replayOf === undefined ? this.device.takeSeq() : this.count;
-    this.count += 1;
-    if (this.replayOf === undefined) this.own.push(seq);
-    return seq;
-  }
-}
-
-/** The epoch of what a replayed dead letter becomes; `origin` is `<topic>/<partition>/<offset>`. */
-export function replayEpoch(origin: string): string {
-  return createHash('sha256').update(origin).digest('hex').slice(0, 32);
-}
-
-/** Counts by reason; the first of each names the sensor. */
-class Refused {
-  private readonly reasons = new Map<RefusedReason, { detail: string; readings: number }>();
-
-  add(reason: RefusedReason, sensor: string): void {
-    const known = this.reasons.get(reason);
-    if (known) known.readings += 1;
-    else this.reasons.set(reason, { detail: `the first is ${sensor.slice(0, 100)}`, readings: 1 });
-  }
-
-  list(): RefusedReadings[] {
-    return [...this.reasons].map(([reason, rest]) => ({ reason, ...rest }));
-  }
-}
-
-function faultOf({ value, timeUs, atReceipt }: ForeignReading, retained: boolean): RefusedReason | undefined {
-  if (typeof value === 'number' && !Number.isFinite(value)) return 'not-finite';
-  if (typeof value === 'string' && value.length > maxTextLength) return 'text-too-long';
-  if (retained && atReceipt) return 'retained';
-  if (!Number.isSafeInteger(timeUs) || timeUs < minTimeUs || timeUs >= maxTimeUs) return 'bad-time';
-  return undefined;
 }
 
 /** Parts that fit into a pack each. */
