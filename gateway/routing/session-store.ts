@@ -196,7 +196,7 @@ export class SessionStore {
   }
 
   private newSession(id: string): Session {
-    if (this.sessions.size >= this.options.limits.maxSessions) this.endOldest();
+    this.endOldest();
     const session = { subscriptions: new Map<string, StoredSubscription>(), queue: new SessionQueue() };
     this.sessions.set(id, session);
     return session;
@@ -215,12 +215,14 @@ export class SessionStore {
     return ids;
   }
 
-  /** There are no more clients connected than the gateway lets in, so that these need no limit here. */
+  /** Makes room for one. No more clients are connected than the gateway lets in, so these need no limit here. */
   private endOldest(): void {
+    const { limits, losses } = this.options;
     for (const id of this.sessions.keys()) {
+      if (this.sessions.size < limits.maxSessions) return;
       if (this.isConnected(id)) continue;
-      this.options.losses.add('session', { client: id });
-      return this.endSession(id);
+      losses.add('session', { client: id });
+      this.endSession(id);
     }
   }
 
