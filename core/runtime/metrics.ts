@@ -6,29 +6,30 @@ import { Counter, Gauge } from 'prom-client';
  * `fieldline_<stage>_readings_{in,out,dropped}_total` and `fieldline_<stage>_readings_in_flight`.
  */
 export class StageMeter {
-  private readonly inTotal: Counter;
-  private readonly outTotal: Counter;
-  private readonly droppedTotal: Counter<'reason'>;
   private totals = { in: 0, out: 0, dropped: 0 };
   private readonly reasons = new Map<string, number>();
 
+  /** Its metrics read the totals when they are scraped: counting costs an addition. */
   constructor(
     readonly stage: string,
     registry: Registry,
   ) {
     const name = `fieldline_${stage}_readings`;
     const registers = [registry];
-    this.inTotal = new Counter({ name: `${name}_in_total`, help: `Readings that entered ${stage}`, registers });
-    this.outTotal = new Counter({
-      name: `${name}_out_total`,
-      help: `Readings that ${stage} handed on safely`,
-      registers,
-    });
-    this.droppedTotal = new Counter({
+    const count = (what: 'in' | 'out', help: string) =>
+      new Counter({ name: `${name}_${what}_total`, help, registers, collect: countOf(() => this.totals[what]) });
+    count('in', `Readings that entered ${stage}`);
+    count('out', `Readings that ${stage} handed on safely`);
+    const { reasons } = this;
+    new Counter({
       name: `${name}_dropped_total`,
       help: `Readings that ${stage} dropped, by reason`,
       labelNames: ['reason'],
       registers,
+      collect() {
+        this.reset();
+        for (const [reason, readings] of reasons) this.inc({ reason }, readings);
+      },
     });
     new Gauge({
       name: `${name}_in_flight`,
@@ -40,12 +41,10 @@ export class StageMeter {
 
   in(readings: number): void {
     this.totals.in += readings;
-    this.inTotal.inc(readings);
   }
 
   out(readings: number): void {
     this.totals.out += readings;
-    this.outTotal.inc(readings);
   }
 
   /** `reason` is of a closed list: it becomes a label. */
@@ -53,7 +52,6 @@ export class StageMeter {
     if (readings === 0) return;
     this.totals.dropped += readings;
     this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + readings);
-    this.droppedTotal.inc({ reason }, readings);
   }
 
   get inFlight(): number {
@@ -77,6 +75,13 @@ export interface StageSnapshot {
 function gaugeOf(value: () => number): (this: Gauge) => void {
   return function collect(this: Gauge) {
     this.set(value());
+  };
+}
+
+function countOf(value: () => number): (this: Counter) => void {
+  return function collect(this: Counter) {
+    this.reset();
+    this.inc(value());
   };
 }
 

@@ -9,16 +9,20 @@ import type { Outcome } from '../intake/message.js';
  */
 export class RelayMeter {
   private readonly stage: StageMeter;
-  private readonly messages: Counter<'kind'>;
   private readonly settled = new Map<string, number>();
 
   constructor(registry: Registry) {
     this.stage = new StageMeter('gateway', registry);
-    this.messages = new Counter({
+    const { settled } = this;
+    new Counter({
       name: 'fieldline_gateway_messages_total',
       help: 'Messages that the gateway settled, by what they were',
       labelNames: ['kind'],
       registers: [registry],
+      collect() {
+        this.reset();
+        for (const [kind, messages] of settled) this.inc({ kind }, messages);
+      },
     });
   }
 
@@ -33,7 +37,6 @@ export class RelayMeter {
     if (reason === undefined) this.stage.out(taken);
     else this.stage.drop(reason, readings);
     if (reason === undefined) for (const part of refused) this.stage.drop(part.reason, part.readings);
-    this.messages.inc({ kind });
     this.settled.set(kind, (this.settled.get(kind) ?? 0) + 1);
   }
 
