@@ -37,14 +37,14 @@ describe('many devices that come back at once', () => {
   });
 
   it('beyond those that may wait are told to come later, and all are served in the end', async () => {
-    const test = await startGateway({ limits: { connectsPerSecond: 60, maxWaitingConnects: 20 } });
+    const test = await startGateway({ limits: { connectsPerSecond: 20, maxWaitingConnects: 5 } });
     const reconnect = { firstMs: 50, maxMs: 500, busyFirstMs: 400, busyMaxMs: 800 };
-    const crowd = await comeIn({ port: test.port, devices: crowdOf(100), reconnect });
-    console.log(`[crowd] ${report('100 devices at 60/s, 20 may wait', crowd)}`);
+    const crowd = await comeIn({ port: test.port, devices: crowdOf(60), reconnect });
+    console.log(`[crowd] ${report('60 devices at 20/s, 5 may wait', crowd)}`);
     expect(crowd.turnedAway).toBeGreaterThan(0);
     expect(crowd.lost).toBe(0);
-    expect(test.gateway.status()).toMatchObject({ connections: 100, refused: { 'connect-rate': crowd.turnedAway } });
-    expect(test.memory.records('sensor-readings')).toHaveLength(100);
+    expect(test.gateway.status()).toMatchObject({ connections: 60, refused: { 'connect-rate': crowd.turnedAway } });
+    expect(test.memory.records('sensor-readings')).toHaveLength(60);
   });
 
   it('those that hang up while they wait hold up nobody', async () => {
@@ -73,5 +73,5 @@ it('two thousand idle connections take little', async () => {
   onTestFinished(() => gateway.end());
   const { kbEach, text } = await holdIdle(gateway, 2000);
   console.log(`[crowd] ${text}`);
-  expect(kbEach).toBeLessThan(60);
+  expect(kbEach).toBeLessThan(100);
 });
