@@ -60,7 +60,8 @@ const textsOf = (records: readonly StoredRecord[]): string[] => records.map(({ v
 
 /** Reads batches with a group, rejecting the first some times; checks what comes. */
 async function read(log: LocalLog, model: Model, group: string, batches: number, rejections: number): Promise<void> {
-  const from = model.committed.get(group) ?? 0;
+  // A group that is new begins with what is still there: it may come after others read, and the log shed.
+  const from = model.committed.get(group) ?? (await contentOf(log, kept))[0]?.offset ?? model.texts.length;
   if (from === model.texts.length) return;
   // From here on the log knows the group, and keeps what it has not read.
   model.committed.set(group, from);
