@@ -24,7 +24,7 @@ const only = process.argv.find((argument) => argument.startsWith('--only='))?.sl
 const devices = 500;
 const secret = 'a secret of the bench, 32 bytes long';
 /** Seconds: of the rising load, of warming up, at the sustained rate, at others. */
-const [riseS, warmS, holdS, shortS] = options.quick ? [2, 1, 2, 1] : [8, 2, 30, 6];
+const [riseS, warmS, holdS, shortS] = options.quick ? [2, 1, 2, 1] : [6, 1.5, 30, 4];
 /** How far above what a rising load came to a higher rate is tried. */
 const highest = options.quick ? 1.2 : 2.5;
 const peerTopic = 'peer-readings';
@@ -56,7 +56,7 @@ async function stand(name: string, kind: LoadKind, target: Target, peersBest?: n
     const isCompared = kind === 'single' && name !== unackedName;
     let sustained: Measured | null = null;
     for (let tries = 0; sustained === null && tries < 5; tries += 1, rate /= 1.1) {
-      const tried = await contender.measure(rate / 1.05, warmS, isCompared ? holdS : Math.min(holdS, 10));
+      const tried = await contender.measure(rate / 1.05, warmS, isCompared ? holdS : Math.min(holdS, 6));
       say(`  ${name}, ${kind}: ${JSON.stringify(tried)}`);
       if (tried.sustained) sustained = tried;
     }
