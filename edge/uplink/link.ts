@@ -38,6 +38,8 @@ export interface LinkOptions {
 /** What the device does on one connection, from the CONNACK to its end. */
 export class Link {
   readonly #pump: Pump;
+  /** Set once the births are taken: what is sent before would be sent again, for everything pending is. */
+  #isReady = false;
 
   constructor(private readonly options: LinkOptions) {
     const { outbox, inFlight, backlogPacksPerSecond, clock, connection, device, onAcknowledged } = options;
@@ -67,7 +69,7 @@ export class Link {
     void watchLine(connection, ended.signal, liveness).then((reason) => reason && connection.cut(reason));
     await connection.subscribe(mqttTopic(device, 'command', '+'));
     const offChange = catalogue.onChange(() => void this.#announce().catch(() => undefined));
-    const offAppend = outbox.onAppend(() => this.#pump.kick());
+    const offAppend = outbox.onAppend(() => this.#kick());
     const offOutcome = desired?.onOutcome((outcome) => void this.#reportConfig(outcome).catch(() => undefined));
     try {
       await this.#announce();
@@ -76,7 +78,8 @@ export class Link {
       // Everything pending may have been lost with the last connection; what comes from now on is live.
       outbox.rewind();
       onReady();
-      this.#pump.kick();
+      this.#isReady = true;
+      this.#kick();
       const send = () => this.#heartbeat();
       await beat(ended.signal, { clock, intervalMs: heartbeatMs, status: () => outbox.status(), send });
       return await connection.closed;
@@ -112,12 +115,16 @@ export class Link {
     await connection.closed;
   }
 
+  #kick(): void {
+    if (this.#isReady) this.#pump.kick();
+  }
+
   /** Answers one command on the topic of its id. */
   async #command(id: string, payload: Uint8Array): Promise<void> {
     const { device, commands, connection, session, logger } = this.options;
     const result = await commands.obey(id, payload, session);
     logger.info({ id, result }, 'uplink: command');
-    this.#pump.kick();
+    this.#kick();
     const answered = connection.publish(mqttTopic(device, 'result', id), encodeMessage(result));
     await answered.catch(() => undefined);
     // The birth of this connection speaks of another epoch.
