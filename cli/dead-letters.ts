@@ -120,7 +120,10 @@ function trialOf({ outcome, reason, detail }: NonNullable<ListedLetter['trial']>
 }
 
 function summaryOf({ letters, matched, looked, more }: LetterList): string {
-  const shown = letters.length < matched ? `${letters.length} of ${matched} letters` : `${matched} ${matched === 1 ? 'letter' : 'letters'}`;
+  const shown =
+    letters.length < matched
+      ? `${letters.length} of ${matched} letters`
+      : `${matched} ${matched === 1 ? 'letter' : 'letters'}`;
   return more ? `${shown}, of the newest ${looked}; older ones are found by their position.` : `${shown}.`;
 }
 
