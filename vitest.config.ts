@@ -7,7 +7,7 @@ const core = fileURLToPath(new URL('./core', import.meta.url));
  * Tests that need a real server, a browser or a process to kill (`server`), or that take seconds of real broker, disk or
  * random actions (`slow`); everything else is a unit test, and all of those together take less than a minute.
  */
-const heavy = ['test/servers/**', 'test/pipeline/**', 'test/browser/**', 'test/**/*.{server,slow,long}.test.ts'];
+const heavy = ['test/servers/**', 'test/pipeline/**', 'test/browser/**', 'test/**/*.{server,slow,long,boot}.test.ts'];
 
 export default defineConfig({
   resolve: { alias: [{ find: /^#core\/(.*)\.js$/, replacement: `${core}/$1.ts` }] },
@@ -49,6 +49,17 @@ export default defineConfig({
           hookTimeout: 240_000,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'boot',
+          include: ['test/**/*.boot.test.ts'],
+          testTimeout: 3_600_000,
+          hookTimeout: 3_600_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
         },
       },
       {

@@ -1,8 +1,9 @@
-import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { parseJson } from './alert.js';
 import { ContractError } from './contract-error.js';
 import { deviceKey, nameSchema, type DeviceId } from './names.js';
+import { signDocument, signedDocumentSchema } from './signed-document.js';
 
 /** The largest message on the config topic. */
 export const maxConfigBytes = 128 * 1024;
@@ -21,11 +22,7 @@ export const desiredConfigSchema = z.strictObject({
 });
 export type DesiredConfigDocument = z.infer<typeof desiredConfigSchema>;
 
-/** What travels: the signed JSON as a text, so that its bytes stay what they were, and its ed25519 signature in base64. */
-const signedConfigSchema = z.strictObject({
-  signed: z.string().max(maxConfigBytes),
-  signature: z.string().regex(/^[A-Za-z0-9+/]{86}==$/, 'not an ed25519 signature in base64'),
-});
+const signedConfigSchema = signedDocumentSchema(maxConfigBytes);
 
 /** A config message taken apart. Nothing is proven before {@link isSignedBy}. */
 export interface SignedConfig {
@@ -61,8 +58,7 @@ export function isSignedBy({ bytes, signature }: SignedConfig, publicKey: KeyObj
 /** The message for the config topic. */
 export function signConfig(document: DesiredConfigDocument, privateKey: KeyObject): Uint8Array {
   const signed = JSON.stringify(desiredConfigSchema.parse(document));
-  const signature = sign(null, Buffer.from(signed, 'utf8'), privateKey).toString('base64');
-  return Buffer.from(JSON.stringify({ signed, signature }));
+  return Buffer.from(JSON.stringify(signDocument(signed, privateKey)));
 }
 
 /** From PEM, or from one line of base64 (SPKI). Throws {@link ContractError} `schema` if it is no ed25519 key. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { catalogueSchema } from './catalogue.js';
 import { timeAnswerIdSchema } from './time-answer.js';
 import { catalogueHashSchema, epochSchema, type DeviceId } from './names.js';
+import { releaseReportSchema } from './release.js';
 import { bootIdSchema, clockOffsetSchema } from './uptime-stamps.js';
 
 /** What the device says of its outbox: without it a lost tail would be invisible. */
@@ -65,6 +66,7 @@ export const deviceStateSchema = z.discriminatedUnion('type', [
   clockSchema,
   clockQuerySchema,
   configReportSchema,
+  releaseReportSchema,
 ]);
 export type DeviceState = z.infer<typeof deviceStateSchema>;
 export type Birth = z.infer<typeof birthSchema>;
@@ -75,7 +77,8 @@ export type ConfigReport = z.infer<typeof configReportSchema>;
 
 /**
  * The kinds of records in the compacted topic `device-events`. `config` is what is desired, `config-report` what became of
- * it; `credential` what a device may show to speak, `registration` what operators said of it, `command` what it is told.
+ * it; `credential` what a device may show to speak, `registration` what operators said of it, `command` what it is told; `release` what it is to
+ * run, and `release-report` what became of that.
  */
 export const deviceEventKinds = [
   'catalogue',
@@ -89,6 +92,8 @@ export const deviceEventKinds = [
   'registration',
   'command',
   'command-result',
+  'release',
+  'release-report',
 ] as const;
 export type DeviceEventKind = (typeof deviceEventKinds)[number];
 

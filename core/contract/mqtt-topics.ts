@@ -2,9 +2,9 @@ import { isName, type DeviceId } from './names.js';
 
 const root = 'fieldline';
 
-/** What a device writes (`data alert state result`) and what it only reads (`config command`). */
+/** What a device writes (`data alert state result`) and what it only reads (`config command release`). */
 export type UpTopic = 'data' | 'alert' | 'state' | 'result';
-export type DownTopic = 'config' | 'command';
+export type DownTopic = 'config' | 'command' | 'release';
 
 export interface DeviceTopic extends DeviceId {
   readonly kind: UpTopic | DownTopic;
@@ -19,12 +19,18 @@ const kinds = new Map<string, { up: boolean; id: boolean }>([
   ['result', { up: true, id: true }],
   ['config', { up: false, id: false }],
   ['command', { up: false, id: true }],
+  ['release', { up: false, id: false }],
 ]);
 
 /** `fieldline/<site>/<device>/<kind>[/<id>]` */
 export function mqttTopic(device: DeviceId, kind: UpTopic | DownTopic, id?: string): string {
   const topic = `${root}/${device.site}/${device.device}/${kind}`;
   return id === undefined ? topic : `${topic}/${id}`;
+}
+
+/** Whether it is one that devices write. */
+export function isUpTopic<T extends DeviceTopic>(topic: T): topic is T & { readonly kind: UpTopic } {
+  return kinds.get(topic.kind)!.up;
 }
 
 /** The parts of one of our topics, without wildcards; undefined for anything else. */

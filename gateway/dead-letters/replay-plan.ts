@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ContractError } from '#core/contract/contract-error.js';
 import { cutHeader, letterPosition, logSource, partHeader } from '#core/contract/dead-letter.js';
 import { logTopics } from '#core/contract/log-topics.js';
-import { parseMqttTopic, type UpTopic } from '#core/contract/mqtt-topics.js';
+import { isUpTopic, parseMqttTopic, type UpTopic } from '#core/contract/mqtt-topics.js';
 import { decodePack, encodePack } from '#core/contract/pack.js';
 import type { LogRecord, StoredRecord } from '#core/log/log.js';
 import { messageOf } from '#core/runtime/errors.js';
@@ -69,10 +69,10 @@ function readingsOf(topic: string, value: Uint8Array): number {
 function planOfGateway(partition: number, letter: StoredRecord, ways: ReplayWays, dry: boolean): ReplayPlan {
   const source = letter.headers?.['source'] ?? '';
   const topic = parseMqttTopic(source);
-  if (topic && topic.kind !== 'config' && topic.kind !== 'command') {
+  if (topic && isUpTopic(topic)) {
     const { payload, ...arrival } = arrivalOf(letter);
     const isTaken = letter.headers?.['reason'] === 'number-conflict' && topic.kind === 'data';
-    const message = { topic: { ...topic, kind: topic.kind }, ...arrival };
+    const message = { topic, ...arrival };
     return planOfDevice({ ...message, payload: isTaken ? renumbered(payload) : payload }, ways);
   }
   const taker = ways.sourceOf(source);

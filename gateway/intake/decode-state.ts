@@ -8,7 +8,7 @@ import type { LogRecord } from '#core/log/log.js';
 import type { Decoded, Decoder } from './decoded.js';
 import type { DeviceMessage } from './message.js';
 
-/** What a device says of itself: birth, heartbeat, offline (its last will), clock, and what became of its config. */
+/** What a device says of itself: birth, heartbeat, offline (its last will), clock, and what became of its config and release. */
 export const decodeState: Decoder = (message, births) => {
   const { topic, payload } = message;
   const state = parseJson(payload, deviceStateSchema, 'state');
@@ -35,6 +35,8 @@ export const decodeState: Decoder = (message, births) => {
       return { ...event('clock-query', []), timeQuery: state.id };
     case 'config':
       return event('config-report', [record(message, 'config-report')]);
+    case 'release':
+      return event('release-report', [record(message, 'release-report')]);
   }
 };
 

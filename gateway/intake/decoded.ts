@@ -43,6 +43,7 @@ export type MessageKind =
   | 'clock'
   | 'clock-query'
   | 'config-report'
+  | 'release-report'
   | 'result'
   | 'result-unasked'
   | 'result-repeated'

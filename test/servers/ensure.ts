@@ -1,4 +1,4 @@
-// Also a program: `node dist/test/servers/ensure.js [kafka] [influxdb] [mosquitto] [chromium] [socat] [telegraf] [tahu]`
+// Also a program: `node dist/test/servers/ensure.js [kafka] [influxdb] [mosquitto] [chromium] [socat] [telegraf] [tahu] [shellcheck] [cloud-init] [mtools] [dosfstools] [qemu-user]`
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cacheRoot, type Progress } from './cache.js';
@@ -39,6 +39,54 @@ const socat: DebianProgram = {
   unpackAlways: true,
 };
 
+const shellcheck: DebianProgram = {
+  name: 'shellcheck',
+  packages: ['shellcheck'],
+  programs: ['shellcheck'],
+  unpacked: 'usr/bin/shellcheck',
+  unpackAlways: true,
+};
+
+// Installed, it would configure this machine at its next start.
+const cloudInit: DebianProgram = {
+  name: 'cloud-init',
+  packages: ['cloud-init'],
+  programs: [],
+  unpacked: 'usr/bin/cloud-init',
+  unpackAlways: true,
+};
+
+const mtools: DebianProgram = {
+  name: 'mtools',
+  packages: ['mtools'],
+  programs: [],
+  unpacked: 'usr/bin/mcopy',
+  unpackAlways: true,
+};
+
+const dosfstools: DebianProgram = {
+  name: 'dosfstools',
+  packages: ['dosfstools'],
+  programs: [],
+  unpacked: 'sbin/fsck.fat',
+  unpackAlways: true,
+};
+
+// Beside it, below `usr/`, are the libraries of the other machines: aarch64-linux-gnu and arm-linux-gnueabihf.
+const qemuUser: DebianProgram = {
+  name: 'qemu-user',
+  packages: [
+    'qemu-user-static',
+    ...['libc6', 'libgcc-s1', 'libstdc++6', 'libatomic1'].flatMap((name) => [
+      `${name}-arm64-cross`,
+      `${name}-armhf-cross`,
+    ]),
+  ],
+  programs: [],
+  unpacked: 'usr/bin/qemu-aarch64-static',
+  unpackAlways: true,
+};
+
 const servers = {
   kafka: { why: 'the event log of a cluster', install: installKafka },
   influxdb: { why: 'the series store of a cluster', install: installInfluxdb },
@@ -47,6 +95,11 @@ const servers = {
   socat: { why: 'the two ends of a serial line', install: (p: Progress) => installDebian(socat, p) },
   telegraf: { why: 'a foreign edge, and the peer in benchmarks', install: installTelegraf },
   tahu: { why: 'a Sparkplug edge node that is not ours', install: installTahu },
+  shellcheck: { why: 'reads the scripts of the installer', install: (p: Progress) => installDebian(shellcheck, p) },
+  'cloud-init': { why: 'reads what first boot is told', install: (p: Progress) => installDebian(cloudInit, p) },
+  mtools: { why: 'reads a FAT with code that is not ours', install: (p: Progress) => installDebian(mtools, p) },
+  dosfstools: { why: 'makes a FAT, and checks it', install: (p: Progress) => installDebian(dosfstools, p) },
+  'qemu-user': { why: 'runs the bundles for ARM', install: (p: Progress) => installDebian(qemuUser, p) },
 } satisfies Record<string, { why: string; install: (progress: Progress) => Promise<Installed> }>;
 
 export type ServerName = keyof typeof servers;

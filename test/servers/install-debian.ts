@@ -18,7 +18,7 @@ export interface DebianProgram {
   readonly places?: readonly string[];
   /** Where it is in an unpacked package. */
   readonly unpacked: string;
-  /** Small enough to be unpacked into the cache even by root, so that the machine stays as it is. */
+  /** Unpacked into the cache even by root, so that the machine stays as it is. */
   readonly unpackAlways?: boolean;
 }
 
@@ -72,7 +72,7 @@ async function unpack(wanted: DebianProgram, progress: Progress): Promise<Instal
   });
   const path = join(folder, 'root', wanted.unpacked);
   if (!existsSync(path)) throw new Error(`${path} is not in the packages; delete ${folder} to try again`);
-  return { path, version: 'unpacked', env: libraryPath(folder) };
+  return { path, version: 'unpacked', env: { ...libraryPath(folder), ...pythonPath(folder) } };
 }
 
 /** Such as `debian-12`: programs unpacked from one release need not run on the next. */
@@ -98,6 +98,11 @@ function libraryPath(folder: string): Record<string, string> {
   const triplet = triplets[process.arch] ?? process.arch;
   const folders = ['usr/lib', 'lib'].map((lib) => join(folder, 'root', lib, triplet));
   return { LD_LIBRARY_PATH: [...folders, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':') };
+}
+
+function pythonPath(folder: string): Record<string, string> {
+  const packages = join(folder, 'root/usr/lib/python3/dist-packages');
+  return existsSync(packages) ? { PYTHONPATH: packages } : {};
 }
 
 const apt = (args: readonly string[], env: Record<string, string> = {}, cwd?: string) =>

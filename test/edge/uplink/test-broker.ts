@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { Aedes, type Client, type PublishPacket } from 'aedes';
 import { onTestFinished } from 'vitest';
-import { parseMqttTopic } from '../../../core/contract/mqtt-topics.js';
+import { parseMqttTopic, type DeviceTopic } from '../../../core/contract/mqtt-topics.js';
 import { decodeTraced } from '../../contracts/outbox/traced-pack.js';
 
 /** A message in the order in which the broker read it. */
 export interface Taken {
-  readonly kind: 'data' | 'alert' | 'state' | 'result' | 'config' | 'command';
+  readonly kind: DeviceTopic['kind'];
   readonly clientId: string;
   readonly payload: Buffer;
   /** The pack number of data and alerts. */

@@ -1,0 +1,17 @@
+/** A file of the boot partition: path with `/`, relative to its root. */
+export interface BootFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The FAT partition that firmware and first boot read. Names are compared without case, as FAT does. */
+export interface BootPartition {
+  /** undefined if there is no such file. */
+  read(path: string): Uint8Array | undefined;
+  /** Names in a folder, those of folders with a trailing `/`; empty if there is no such folder. */
+  list(folder?: string): readonly string[];
+  /** Makes folders as needed; a file that is there is replaced. Throws RejectedError `no-room`. */
+  write(file: BootFile): void;
+  remove(path: string): void;
+  freeBytes(): number;
+}
