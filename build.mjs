@@ -23,6 +23,16 @@ function builtMs() {
   return epoch > 0 ? epoch * 1000 : Date.now();
 }
 
+/** What a device gets as it is: scripts and units beside the code that lays them out. */
+async function copyDeviceFiles() {
+  const edge = join(root, 'edge');
+  const entries = await readdir(edge, { recursive: true, withFileTypes: true });
+  for (const entry of entries.filter(({ name }) => /\.(sh|service)$/.test(name))) {
+    const from = join(entry.parentPath, entry.name);
+    await cp(from, join(outdir, relative(root, from)));
+  }
+}
+
 const all = (await Promise.all(rooms.map((room) => sources(join(root, room))))).flat();
 const server = all.filter((file) => !file.startsWith(page));
 
@@ -51,6 +61,7 @@ for (const room of rooms) {
   }
 }
 
+await copyDeviceFiles();
 const assets = join(outdir, 'cloud/console/assets');
 await mkdir(assets, { recursive: true });
 if (all.includes(join(page, 'main.ts'))) {
