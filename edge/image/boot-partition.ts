@@ -10,7 +10,7 @@ export interface BootPartition {
   read(path: string): Uint8Array | undefined;
   /** Names in a folder, those of folders with a trailing `/`; empty if there is no such folder. */
   list(folder?: string): readonly string[];
-  /** Makes folders as needed; a file that is there is replaced. Throws RejectedError `no-room`. */
+  /** Makes folders as needed; a file that is there is replaced. Throws RejectedError `disk-full` before it writes anything. */
   write(file: BootFile): void;
   remove(path: string): void;
   freeBytes(): number;
