@@ -5,6 +5,7 @@ import { externalSchema } from './external/external-config.js';
 import { commandsSchema, devicesSchema } from './devices-config.js';
 import { durationBetween } from '#core/runtime/durations.js';
 import { sourceSchema, type SourceConfig } from './intake/foreign/registry.js';
+import { releasesSchema, rolloutSchema } from './releases/releases-config.js';
 import { spoolSchema } from './spool/spool-config.js';
 import { aclSchema } from './identity/acl-config.js';
 import { routingSchema } from './routing/routing-config.js';
@@ -174,5 +175,7 @@ export const gatewayConfigSchema = z.strictObject({
     .describe('What else may publish here, and how it is read; a topic belongs to the first source that takes it'),
   foreign: foreignSchema.prefault({}).describe('Devices that do not speak our contract, of all sources together'),
   spool: spoolSchema.prefault({}).describe('A disk that acknowledges while the log is away'),
+  releases: releasesSchema.prefault({}).describe('What devices run, and where they get it'),
+  rollout: rolloutSchema.prefault({}).describe('Bringing a release to many devices, stage by stage'),
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;

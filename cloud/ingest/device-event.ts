@@ -2,6 +2,7 @@ import { ContractError } from '#core/contract/contract-error.js';
 import { isClientKey } from '#core/contract/credentials.js';
 import { deviceEventKinds, type DeviceEventKind } from '#core/contract/device-events.js';
 import { isName, type DeviceId } from '#core/contract/names.js';
+import { isRolloutKey } from '#core/contract/rollout.js';
 import type { StoredRecord } from '#core/log/log.js';
 
 /** A record of `device-events` with its key taken apart and its JSON read; `body` still has no schema. */
@@ -14,9 +15,9 @@ export interface DeviceEvent {
 
 const kinds: ReadonlySet<string> = new Set(deviceEventKinds);
 
-/** Undefined for a tombstone, and for what is of a client and no device. Throws {@link ContractError} for a key or a value that is not ours. */
+/** Undefined for a tombstone, and for what is of a client or a rollout and no device. Throws {@link ContractError} for a key or a value that is not ours. */
 export function readDeviceEvent(record: StoredRecord): DeviceEvent | undefined {
-  if (isClientKey(record.key)) return undefined;
+  if (isClientKey(record.key) || isRolloutKey(record.key)) return undefined;
   const [site, device, kind, id, ...rest] = record.key.split('/');
   if (!isName(site) || !isName(device) || kind === undefined || !kinds.has(kind) || !id || rest.length > 0) {
     throw new ContractError('schema', `not a key of device-events: ${record.key.slice(0, 200)}`);

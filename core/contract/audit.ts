@@ -12,6 +12,8 @@ export const auditedActs = [
   'replace',
   'retire',
   'replay',
+  'release',
+  'rollout',
 ] as const;
 
 /** One record of the log topic `gateway-audit`. */
