@@ -1,5 +1,5 @@
 import type { Client } from 'aedes';
-import { topicMatcher } from '../intake/foreign/topic-filter.js';
+import { topicMatcher } from '#core/contract/topic-filter.js';
 
 /** The private fields of an aedes 1.2 client that the gateway must touch; its version is pinned for them. */
 interface ClientInternals {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isTopicFilter } from '../intake/foreign/topic-filter.js';
+import { isTopicFilter } from '#core/contract/topic-filter.js';
 
 const placeholders = { devices: ['{site}', '{device}'], clients: ['{client}'] } as const;
 type Who = keyof typeof placeholders;

@@ -1,9 +1,8 @@
 import { mayPublish, maySubscribe } from '#core/contract/mqtt-topics.js';
 import type { AuthMode } from '../broker/device-tokens.js';
 import { deviceOf, principalKey, type Principal } from '../broker/principal.js';
-import { topicMatcher } from '../intake/foreign/topic-filter.js';
+import { coversFilter, topicMatcher } from '#core/contract/topic-filter.js';
 import type { AclConfig, AclRule } from './acl-config.js';
-import { coversFilter } from './covers-filter.js';
 
 /** What one principal may do. Made once for a connection, asked for each publish. */
 export interface Rights {

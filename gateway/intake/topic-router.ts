@@ -1,6 +1,6 @@
 import type { CommonSourceConfig } from './foreign/source.js';
 import type { ForeignDecoder } from './foreign/foreign.js';
-import { topicMatcher } from './foreign/topic-filter.js';
+import { topicMatcher } from '#core/contract/topic-filter.js';
 
 /** A configured source of foreign messages, ready to decode them. */
 export interface ForeignSource {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { hasWildcard, isTopicFilter } from '#core/contract/topic-filter.js';
 import { channelList, channelShape, jsonPathSchema, valueTypeSchema } from '../channel-shape.js';
-import { crossing, hasWildcard, isTopicFilter } from './topics.js';
+import { crossing } from './topics.js';
 
 const filterSchema = z
   .string()

@@ -1,4 +1,5 @@
 import type { Quality } from '#core/contract/reading.js';
+import { coversFilter } from '#core/contract/topic-filter.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { parseTimeUs } from '#core/runtime/parse-time.js';
 import { scaled, toValue } from '../channel-shape.js';
@@ -6,7 +7,6 @@ import { jsonPath } from '../json-path.js';
 import { LastKnown } from '../last-known.js';
 import type { ReadingBuffer } from '../reading-buffer.js';
 import type { MqttChannel } from './channels.js';
-import { matches } from './topics.js';
 
 export interface IntakeOptions {
   readonly channels: readonly MqttChannel[];
@@ -119,7 +119,7 @@ export class Intake {
   private routeOf(topic: string): Route {
     const known = this.routes.get(topic);
     if (known) return known;
-    const targets = this.targets.filter(({ channel }) => matches(channel.topic, topic));
+    const targets = this.targets.filter(({ channel }) => coversFilter(channel.topic, topic));
     const dependants = this.options.channels.filter(({ availabilityTopic }) => availabilityTopic === topic);
     const route = { targets, dependants, needsJson: targets.some(({ pick, pickTime }) => pick ?? pickTime) };
     if (this.routes.size >= maxRoutes) this.routes.clear();

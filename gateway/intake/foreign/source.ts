@@ -3,7 +3,7 @@ import { nameSchema } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
 import type { Logger } from '#core/runtime/logger.js';
 import type { ForeignDecoder } from './foreign.js';
-import { isTopicFilter } from './topic-filter.js';
+import { isTopicFilter } from '#core/contract/topic-filter.js';
 
 /** What a decoder may use beside the messages. */
 export interface ForeignContext {

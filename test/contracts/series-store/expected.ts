@@ -1,8 +1,8 @@
 import { numericValue, windowSum, type Point, type WindowParts } from '#core/contract/reading.js';
 import { bucketStart, dayUs, hourUs, minuteUs } from '#core/contract/time.js';
 import { expect } from 'vitest';
-import type { RollupTier, SeriesStore, StoredPoint, StoredRollup } from '../../../cloud/store/store.js';
-import { allRollups, type TestDevice } from './harness.js';
+import type { RollupTier, SeriesFilter, SeriesStore, StoredPoint, StoredRollup } from '../../../cloud/store/store.js';
+import { allPoints, allRollups, type TestDevice } from './harness.js';
 
 export const tierWidthUs: Record<RollupTier, number> = { '1m': minuteUs, '1h': hourUs, '1d': dayUs };
 export const rollupTiers = ['1m', '1h', '1d'] as const satisfies readonly RollupTier[];
@@ -106,6 +106,17 @@ export async function expectRollupsOf(
   const own = points.filter((point) => point.sensor === sensor);
   for (const tier of rollupTiers) {
     const stored = await allRollups(store, tier, device.series(sensor));
-    expectSameRollups(stored, expectedRollups(own, tierWidthUs[tier]));
+    try {
+      expectSameRollups(stored, expectedRollups(own, tierWidthUs[tier]));
+    } catch (cause) {
+      throw new Error(await whatIsStored(store, tier, device.series(sensor)), { cause });
+    }
   }
+}
+
+/** Tells a lost point from a rollup that was computed without it, and whether another look sees the same. */
+async function whatIsStored(store: SeriesStore, tier: RollupTier, series: SeriesFilter): Promise<string> {
+  const points = (await allPoints(store, series)).map(({ form, timeUs, value }) => `${form} ${timeUs} ${value}`);
+  const again = (await allRollups(store, tier, series)).map(({ timeUs, count }) => `${timeUs}: ${count}`);
+  return `${tier} is not what its points say; stored points: ${points.join(', ')}; rollups on a second look: ${again.join(', ')}`;
 }

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import type { Principal } from '../../../gateway/broker/principal.js';
 import { gatewayConfigSchema } from '../../../gateway/config.js';
 import { Acl } from '../../../gateway/identity/acl.js';
-import { coversFilter } from '../../../gateway/identity/covers-filter.js';
 
 const press: Principal = { kind: 'device', device: { site: 'plant1', device: 'press-07' } };
 const oven: Principal = { kind: 'device', device: { site: 'plant2', device: 'oven-02' } };
@@ -65,27 +64,6 @@ describe('what principals may do', () => {
       expect(acl.rightsOf(telegraf).maySubscribe('anything/#')).toBe(true);
     },
   );
-
-  it.each([
-    ['#', 'a/b', true],
-    ['#', '#', true],
-    ['#', '$SYS/#', false],
-    ['+/b', '$SYS/b', false],
-    ['$SYS/#', '$SYS/a', true],
-    ['a/#', 'a', true],
-    ['a/#', 'a/+/#', true],
-    ['a/+', 'a/+', true],
-    ['a/+', 'a/#', false],
-    ['a/+', 'a', false],
-    ['a/+', 'a/b/c', false],
-    ['a/b', 'a/+', false],
-    ['a/b/c', 'a/b', false],
-    ['+/+', '+/b', true],
-    ['+', '#', false],
-    ['a//+', 'a//', true],
-  ])('%s covers %s: %s', (granted, asked, expected) => {
-    expect(coversFilter(granted, asked)).toBe(expected);
-  });
 });
 
 describe('the configuration of rules', () => {

@@ -1,38 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isTopicFilter, topicMatcher } from '../../../gateway/intake/foreign/topic-filter.js';
 import { patternFault, TextPattern } from '../../../gateway/intake/foreign/text-pattern.js';
 import { NameMaker } from '../../../gateway/intake/foreign/names.js';
 import { isName } from '../../../core/contract/names.js';
 import { TopicRouter } from '../../../gateway/intake/topic-router.js';
 import { testSource } from './foreign/sources.js';
-
-describe('topic filters', () => {
-  // MQTT 3.1.1, section 4.7.
-  it.each([
-    ['sport/tennis/player1/#', 'sport/tennis/player1', true],
-    ['sport/tennis/player1/#', 'sport/tennis/player1/score/wimbledon', true],
-    ['sport/#', 'sport', true],
-    ['sport/#', 'sports', false],
-    ['#', 'a/b', true],
-    ['#', '$SYS/x', false],
-    ['+/monitor/Clients', '$SYS/monitor/Clients', false],
-    ['$SYS/#', '$SYS/x', true],
-    ['sport/tennis/+', 'sport/tennis/player1', true],
-    ['sport/tennis/+', 'sport/tennis/player1/ranking', false],
-    ['sport/+', 'sport', false],
-    ['sport/+', 'sport/', true],
-    ['+/+', '/finance', true],
-    ['/+', '/finance', true],
-    ['+', '/finance', false],
-    ['a/b', 'a/b', true],
-    ['a/b', 'a', false],
-  ])('%s matches %s: %s', (filter, topic, expected) => {
-    expect(topicMatcher(filter)(topic)).toBe(expected);
-  });
-
-  it.each(['', 'a#', 'a/#/b', 'a+', '+a/b', 'a\0'])('%j is none', (text) => expect(isTopicFilter(text)).toBe(false));
-});
 
 describe('the router', () => {
   it('gives each topic to the first source that takes it; ours are ours whatever is configured', () => {

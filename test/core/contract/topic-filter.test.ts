@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { covers, crossing, isTopicFilter, matches, overlap, widest } from '../../../../edge/sensors/mqtt-in/topics.js';
+import { coversFilter, isTopicFilter, overlaps, topicMatcher } from '../../../core/contract/topic-filter.js';
+import { crossing, widest } from '../../../edge/sensors/mqtt-in/topics.js';
 
 it.each([
   ['zigbee2mqtt/kitchen', true],
@@ -30,28 +31,28 @@ it.each([
   ['+/broker', '$SYS/broker', false],
   ['$SYS/#', '$SYS/broker', true],
   ['a', 'A', false],
-])('%s matches %s: %s', (filter, topic, does) => expect(matches(filter, topic)).toBe(does));
+])('%s matches %s: %s', (filter, topic, does) => expect(topicMatcher(filter)(topic)).toBe(does));
 
 describe('filters against each other', () => {
-  const level = fc.constantFrom('a', 'b', '+');
+  const level = fc.constantFrom('a', '$b', '+');
   const filter = fc
     .tuple(fc.array(level, { minLength: 1, maxLength: 3 }), fc.boolean())
     .map(([levels, open]) => (open ? [...levels, '#'] : levels).join('/'));
   /** Every topic of up to four levels, with a level that no filter names. */
-  const topics = ['a', 'b', 'c'].flatMap((one) => [
+  const topics = ['a', '$b', 'c', '$c'].flatMap((one) => [
     one,
-    ...['a', 'b', 'c'].flatMap((two) => [
+    ...['a', '$b', 'c'].flatMap((two) => [
       `${one}/${two}`,
-      ...['a', 'b', 'c'].flatMap((three) => [`${one}/${two}/${three}`, `${one}/${two}/${three}/c`]),
+      ...['a', '$b', 'c'].flatMap((three) => [`${one}/${two}/${three}`, `${one}/${two}/${three}/c`]),
     ]),
   ]);
-  const taken = (each: string) => topics.filter((topic) => matches(each, topic));
+  const taken = (each: string) => topics.filter((topic) => topicMatcher(each)(topic));
 
   it('agree with the topics they match', () => {
     const property = fc.property(filter, filter, (one, other) => {
       const [mine, theirs] = [taken(one), new Set(taken(other))];
-      expect(overlap(one, other)).toBe(mine.some((topic) => theirs.has(topic)));
-      expect(covers(other, one)).toBe(mine.every((topic) => theirs.has(topic)));
+      expect(overlaps(one, other)).toBe(mine.some((topic) => theirs.has(topic)));
+      expect(coversFilter(other, one)).toBe(mine.every((topic) => theirs.has(topic)));
     });
     fc.assert(property, { numRuns: 500 });
   });
@@ -60,11 +61,32 @@ describe('filters against each other', () => {
     const property = fc.property(fc.array(filter, { minLength: 1, maxLength: 5 }), (filters) => {
       const wide = widest(filters);
       for (const topic of topics) {
-        const hits = wide.filter((each) => matches(each, topic)).length;
-        expect(hits > 0).toBe(filters.some((each) => matches(each, topic)));
+        const hits = wide.filter((each) => topicMatcher(each)(topic)).length;
+        expect(hits > 0).toBe(filters.some((each) => topicMatcher(each)(topic)));
         if (!crossing(filters)) expect(hits).toBeLessThanOrEqual(1);
       }
     });
     fc.assert(property, { numRuns: 200 });
   });
+});
+
+it.each([
+  ['#', 'a/b', true],
+  ['#', '#', true],
+  ['#', '$SYS/#', false],
+  ['+/b', '$SYS/b', false],
+  ['$SYS/#', '$SYS/a', true],
+  ['a/#', 'a', true],
+  ['a/#', 'a/+/#', true],
+  ['a/+', 'a/+', true],
+  ['a/+', 'a/#', false],
+  ['a/+', 'a', false],
+  ['a/+', 'a/b/c', false],
+  ['a/b', 'a/+', false],
+  ['a/b/c', 'a/b', false],
+  ['+/+', '+/b', true],
+  ['+', '#', false],
+  ['a//+', 'a//', true],
+])('%s covers %s: %s', (granted, asked, expected) => {
+  expect(coversFilter(granted, asked)).toBe(expected);
 });
