@@ -4,6 +4,7 @@ import { durationBetween } from '#core/runtime/durations.js';
 import { clockConfigSchema } from './clock/config.js';
 import { channelDefaultsSchema, processingShape } from './processing.js';
 import { sensorDrivers } from './sensors/registry.js';
+import { upgradeConfigSchema } from './upgrade/config.js';
 import { taggedUnion, type Tagged } from '#core/runtime/tagged-union.js';
 
 const mib = 1024 * 1024;
@@ -121,5 +122,6 @@ export const edgeConfigSchema = z.strictObject({
     .describe('What the device measures. Default: the host itself'),
   channels: channelDefaultsSchema.default({}).describe('Processing by glob of sensor names; later globs win'),
   config: remoteSchema.prefault({}).describe('Configuration from afar; see docs/decisions/009-remote-config.md'),
+  upgrade: upgradeConfigSchema.optional().describe('Whose releases it takes; absent: nobody’s. See docs/upgrade.md'),
 });
 export type EdgeConfig = z.infer<typeof edgeConfigSchema>;
