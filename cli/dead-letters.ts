@@ -1,41 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { LetterList } from '../gateway/dead-letters/letter-index.js';
+import type { ListedLetter } from '../gateway/dead-letters/letter.js';
+import type { ReplayResult } from '../gateway/dead-letters/replayer.js';
 import { AnsweredError, askOperator, type OperatorApi } from './operator.js';
 import type { Progress } from './progress.js';
-
-/** A letter as the gateway lists it. */
-export interface ListedLetter {
-  readonly position: string;
-  readonly key: string;
-  readonly reason: string;
-  readonly detail: string;
-  readonly stage: string;
-  readonly source: string;
-  readonly receivedUs: number;
-  readonly setAsideUs: number;
-  readonly bytes: number;
-  readonly state: 'open' | 'failed' | 'replayed';
-  readonly trial: { readonly outcome: string; readonly reason: string; readonly detail: string } | null;
-}
-
-interface LetterList {
-  readonly letters: readonly ListedLetter[];
-  readonly matched: number;
-  readonly looked: number;
-  readonly more: boolean;
-}
 
 interface ShownLetter extends Omit<ListedLetter, 'state'> {
   readonly headers: Readonly<Record<string, string>>;
   /** Base64. */
   readonly value: string;
-}
-
-export interface ReplayResult {
-  readonly position: string;
-  readonly outcome: 'replayed' | 'would-replay' | 'failed' | 'nothing';
-  readonly readings: number;
-  readonly reason?: string;
-  readonly detail?: string;
 }
 
 export interface LetterQuery {
