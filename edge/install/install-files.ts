@@ -1,4 +1,7 @@
-import type { SignedRelease } from '#core/contract/release.js';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { releaseManifestSchema, type ReleaseManifest, type SignedRelease } from '#core/contract/release.js';
+import { FatalError } from '#core/runtime/errors.js';
 import type { BootFile } from '../image/boot-partition.js';
 
 /** What the device shows at the gateway. Secrets, deleted from the card by the installer. */
@@ -23,3 +26,69 @@ export interface InstallSetup {
 
 /** A folder `fieldline/`, with `SHA256SUMS` of all its files; the same setup gives the same bytes. */
 export type InstallFiles = (setup: InstallSetup) => readonly BootFile[];
+
+const scripts = ['install.sh', 'uninstall.sh', 'fieldline-edge.service', 'fieldline-install.service'] as const;
+
+/** Throws FatalError `bad-config` if a part is missing or is not what the manifest says. */
+export const installFiles: InstallFiles = (setup) => {
+  const manifest = releaseManifestSchema.parse(JSON.parse(setup.release.signed));
+  const files = [
+    ...scripts.map((name) => ({ path: name, bytes: readFileSync(new URL(`./${name}`, import.meta.url)) })),
+    text('release.json', JSON.stringify(setup.release)),
+    text('release.txt', releaseText(manifest)),
+    ...manifest.parts.map(({ sha256 }) => ({ path: `parts/${sha256}`, bytes: partOf(setup, sha256) })),
+    text('etc/edge.yaml', setup.edgeYaml),
+    text('etc/release-key.pem', setup.releaseKey),
+    ...(setup.ca === undefined ? [] : [text('etc/ca.pem', setup.ca)]),
+  ];
+  const secrets = secretFiles(setup.identity);
+  return [
+    ...files,
+    sums('SHA256SUMS', files),
+    ...secrets,
+    ...(secrets.length === 0 ? [] : [sums('secrets/SHA256SUMS', secrets)]),
+  ].map(({ path, bytes }) => ({ path: `fieldline/${path}`, bytes }));
+};
+
+function text(path: string, content: string): BootFile {
+  return { path, bytes: Buffer.from(content.endsWith('\n') ? content : `${content}\n`) };
+}
+
+/** The manifest as a shell reads it. Its values are names and digits by their schema. */
+function releaseText({ version, arch, nodeVersion, parts }: ReleaseManifest): string {
+  const lines = [`version ${version}`, `arch ${arch}`, `node ${nodeVersion}`];
+  for (const { name, sha256, unpackedBytes } of parts) lines.push(`${name} ${sha256} ${unpackedBytes}`);
+  return lines.join('\n');
+}
+
+function partOf({ parts }: InstallSetup, sha256: string): Uint8Array {
+  const bytes = parts.get(sha256);
+  if (bytes === undefined) throw new FatalError('bad-config', `part ${sha256} of the release is missing`);
+  if (hashOf(bytes) !== sha256) throw new FatalError('bad-config', `part ${sha256} of the release has other bytes`);
+  return bytes;
+}
+
+/** Apart from the others and with sums of their own, so that both go together. */
+function secretFiles(identity: InstallIdentity | undefined): BootFile[] {
+  switch (identity?.kind) {
+    case undefined:
+      return [];
+    case 'enrolment':
+      return [text('secrets/enrol-token', identity.token)];
+    case 'token':
+      return [text('secrets/token', identity.token)];
+    case 'certificate':
+      return [text('secrets/device.pem', identity.cert), text('secrets/device-key.pem', identity.key)];
+  }
+}
+
+/** As `sha256sum` writes and checks them, relative to the folder that holds the list. */
+function sums(path: string, files: readonly BootFile[]): BootFile {
+  const folder = path.slice(0, path.lastIndexOf('/') + 1);
+  const lines = files.map((file) => `${hashOf(file.bytes)}  ${file.path.slice(folder.length)}`);
+  return text(path, lines.join('\n'));
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
