@@ -1,5 +1,6 @@
-import { defineConfig } from 'vitest/config';
 import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const core = fileURLToPath(new URL('./core', import.meta.url));
 
@@ -9,12 +10,24 @@ const core = fileURLToPath(new URL('./core', import.meta.url));
  */
 const heavy = ['test/servers/**', 'test/pipeline/**', 'test/browser/**', 'test/**/*.{server,slow,long,boot}.test.ts'];
 
+/** What takes longest begins first, so that no worker is left with it at the end. */
+const long = /kill-cluster|kafka-faults|servers\/kafka|influx-store|duckdb-kill/;
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification) => long.test(moduleId);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
+
 export default defineConfig({
   resolve: { alias: [{ find: /^#core\/(.*)\.js$/, replacement: `${core}/$1.ts` }] },
   test: {
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
@@ -35,7 +48,7 @@ export default defineConfig({
           testTimeout: 240_000,
           hookTimeout: 240_000,
           // They wait for servers more than they compute.
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },
@@ -45,9 +58,9 @@ export default defineConfig({
           name: 'pipeline',
           include: ['test/pipeline/**/*.test.ts', 'test/browser/**/*.test.ts'],
           exclude: ['test/**/*.long.test.ts'],
-          testTimeout: 180_000,
+          testTimeout: 360_000,
           hookTimeout: 240_000,
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },
