@@ -21,15 +21,19 @@ export interface HttpDoor {
   /** A longer body is answered 413. */
   readonly maxBodyBytes: number;
   answer(request: DoorRequest): Promise<DoorAnswer>;
+  /** Takes a request whose body or answer is too large to be held, and ends it; false if the request is none of these. */
+  stream?(request: IncomingMessage, response: ServerResponse, url: URL): boolean;
 }
 
 /** Whether the door took the request; it answers by itself. */
 export function knock(door: HttpDoor | undefined, request: IncomingMessage, response: ServerResponse): boolean {
+  if (!door || !URL.canParse(request.url ?? '/', 'http://localhost')) return false;
   const url = new URL(request.url ?? '/', 'http://localhost');
-  if (!door?.opens(url.pathname)) return false;
+  if (door.stream?.(request, response, url)) return true;
+  if (!door.opens(url.pathname)) return false;
   void answerAt(door, url, request).then(
-    (answer) => end(response, answer),
-    () => end(response, { status: 500, body: { error: 'the server failed; its log says why' } }),
+    (answer) => endWith(response, answer),
+    () => endWith(response, { status: 500, body: { error: 'the server failed; its log says why' } }),
   );
   return true;
 }
@@ -47,7 +51,8 @@ async function answerAt(door: HttpDoor, url: URL, request: IncomingMessage): Pro
   return door.answer({ method: request.method ?? 'GET', url, authorization, address, body: Buffer.concat(chunks) });
 }
 
-function end(response: ServerResponse, { status, body }: DoorAnswer): void {
+/** Ends a request with an answer in JSON. */
+export function endWith(response: ServerResponse, { status, body }: DoorAnswer): void {
   response.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' });
   response.end(`${JSON.stringify(body)}\n`);
 }

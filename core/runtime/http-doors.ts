@@ -4,6 +4,7 @@ import type { HttpDoor } from './http-door.js';
 export function joinDoors(...doors: readonly HttpDoor[]): HttpDoor {
   return {
     maxBodyBytes: Math.max(0, ...doors.map(({ maxBodyBytes }) => maxBodyBytes)),
+    stream: (request, response, url) => doors.some((door) => door.stream?.(request, response, url)),
     opens: (path) => doors.some((door) => door.opens(path)),
     answer: async (request) => {
       const door = doors.find((one) => one.opens(request.url.pathname));
