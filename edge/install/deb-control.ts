@@ -37,7 +37,7 @@ const start = '#!/bin/sh\nset -eu\n';
 /** Removing leaves the data and the configuration; purging takes them. */
 export const maintainerScripts: Readonly<Record<'postinst' | 'prerm' | 'postrm', string>> = {
   postinst: `${start}if [ "$1" = configure ]; then
-  sh /usr/share/fieldline-edge/install.sh --no-log-file
+  sh /usr/share/fieldline-edge/install.sh --once
 fi
 `,
   prerm: `${start}if [ "$1" = remove ]; then

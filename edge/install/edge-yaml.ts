@@ -28,6 +28,8 @@ export interface EdgeYamlOptions {
   readonly upgrade: boolean;
   /** YAML text of a person: a list of sensors, or a mapping with what else of `edge:` it says (`sensors`, `channels`, `pack` …). */
   readonly sensors?: { readonly text: string; readonly file: string };
+  /** Of every channel; those that the sensors' file gives to `*` go before them. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface EdgeYamlOptions {
  * those of the sensors' file as they are there.
  */
 export function edgeYaml(options: EdgeYamlOptions): string {
-  const edge = { ...given(options.sensors), ...ours(options) };
+  const edge = labelled({ ...given(options.sensors), ...ours(options) }, options.labels ?? {});
   const text = `# Written by fieldline flash; change it at will, then: systemctl restart fieldline-edge\n${stringify({ edge })}`;
   parseConfig(z.strictObject({ edge: edgeConfigSchema }), text, 'edge.yaml');
   return text;
@@ -51,6 +53,12 @@ function given(sensors: EdgeYamlOptions['sensors']): Record<string, unknown> {
   }
   parseConfig(partial, sensors.text, sensors.file);
   return value as Record<string, unknown>;
+}
+
+function labelled(edge: Record<string, unknown>, labels: Readonly<Record<string, string>>): Record<string, unknown> {
+  if (Object.keys(labels).length === 0) return edge;
+  const { '*': all, ...others } = (edge['channels'] ?? {}) as Record<string, { labels?: Record<string, string> }>;
+  return { ...edge, channels: { '*': { ...all, labels: { ...labels, ...all?.labels } }, ...others } };
 }
 
 function parseSensors(text: string, file: string): unknown {

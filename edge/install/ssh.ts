@@ -68,7 +68,7 @@ function remoteCommand({ become = ['sudo', '-n'], installArguments = [] }: SshOp
     'folder=$(mktemp -d)',
     `trap 'rm -rf "$folder"' EXIT`,
     'tar -xf - -C "$folder"',
-    `${[...become, 'sh', '"$folder/fieldline/install.sh"', '--no-log-file', ...installArguments].join(' ')}`,
+    `${[...become, 'sh', '"$folder/fieldline/install.sh"', '--once', ...installArguments].join(' ')}`,
   ].join('; ');
   return `sh -c '${script.replaceAll("'", `'\\''`)}'`;
 }
