@@ -9,7 +9,7 @@ import { messageOf, RejectedError, systemCode } from '#core/runtime/errors.js';
 import { syncFolder } from './durable-files.js';
 
 export interface UnpackOptions {
-  /** A `.tar.xz`. */
+  /** A `.tar.xz` whose hash has been verified: the decoder compares no sums. */
   readonly archive: string;
   /** Where its files go; it is made. */
   readonly folder: string;
