@@ -26,12 +26,14 @@ export interface ReleaseWanted {
   readonly nodeRuntime?: string;
   /** Where runtimes are kept; default `~/.cache/fieldline`. */
   readonly cache?: string;
+  /** What the manifest says of when it was built, in microseconds since the Unix epoch. Default: now. */
+  readonly builtUs?: number;
   readonly progress?: ReleaseProgress;
 }
 
 /**
- * The release that is wanted: found in the folder if it is there as it would be built, else built, some seconds; a minute
- * and a half more for the first of a runtime. Throws FatalError `bad-config` with the next step, RetryableError
- * `unavailable` where npm cannot fetch the runtime.
+ * The release that is wanted, some seconds; a minute more for the first of a runtime. One that is in the folder as it would
+ * be built is left as it is. Throws FatalError `bad-config` with the next step, RetryableError `unavailable` where npm cannot
+ * fetch the runtime.
  */
 export type ReleaseFor = (wanted: ReleaseWanted) => Promise<ReleaseOnDisk>;
