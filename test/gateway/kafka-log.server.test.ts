@@ -1,7 +1,6 @@
 import { Registry } from 'prom-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { logTopics } from '../../core/contract/log-topics.js';
-import { decodePack } from '../../core/contract/pack.js';
 import { KafkaLog } from '../../core/log/kafka-log.js';
 import { systemClock } from '../../core/runtime/clock.js';
 import { silentLogger } from '../../core/runtime/logger.js';
@@ -9,26 +8,12 @@ import { createGateway, gatewayConfigSchema } from '../../gateway/main.js';
 import { haveServers } from '../servers/ensure.js';
 import { startProxiedKafka } from '../servers/proxied-kafka.js';
 import { waitFor } from '../servers/wait-for.js';
+import { packsInKafka } from '../support/kafka-packs.js';
 import { connectDevice, dataTopic, packOf, secret } from './harness.js';
 
 const usable = await haveServers('kafka');
 const devices = Array.from({ length: 5 }, (_, i) => ({ site: 'plant1', device: `device-${i}` }));
 const packs = 40;
-
-/** The pack numbers of each device as they stand in the log, with repetitions. */
-async function contents(log: KafkaLog): Promise<Map<string, number[]>> {
-  const seqs = new Map<string, number[]>();
-  const tail = await log.tail({
-    topics: [logTopics.readings.name],
-    from: 'beginning',
-    onBatch: ({ records }) => {
-      for (const { key, value } of records) seqs.set(key, [...(seqs.get(key) ?? []), decodePack(value).seq]);
-    },
-  });
-  await tail.caughtUp;
-  await tail.stop(1000);
-  return seqs;
-}
 
 describe.skipIf(!usable)('the gateway before Kafka', () => {
   it('loses nothing, keeps the order and cuts no device off while Kafka hangs and is cut off', async () => {
@@ -80,7 +65,7 @@ describe.skipIf(!usable)('the gateway before Kafka', () => {
 
     expect(closed).toEqual([]);
     expect(gateway.status()).toMatchObject({ heldMessages: 0, heldBytes: 0, refused: {} });
-    const seqs = await contents(log);
+    const seqs = await packsInKafka(brokers);
     for (const { device } of devices) {
       const order = [...new Set(seqs.get(`plant1/${device}`))];
       expect(order).toEqual(Array.from({ length: packs }, (_, seq) => seq));

@@ -46,6 +46,8 @@ export function startBroker(
 ): Promise<ServerProcess> {
   // Kafka's own start script sets this; log4j without a configuration would print errors only.
   const jvm = [`-Xmx${program.heapMb}m`, '-XX:+UseSerialGC', '-Dlog4j2.level=INFO', '-Djava.awt.headless=true'];
+  // The libraries that it unpacks stay where they are when it is killed.
+  jvm.push(`-Djava.io.tmpdir=${place.folder}`);
   return spawnServer({
     name: `kafka-${place.nodeId}`,
     command: findJava(),
