@@ -1,4 +1,5 @@
 import { deviceKey, type DeviceId } from '#core/contract/names.js';
+import { systemClock } from '#core/runtime/clock.js';
 import { askOperator, type OperatorApi } from './operator.js';
 
 /** A device as the gateway lists it. */
@@ -7,6 +8,8 @@ export interface ListedDevice extends DeviceId {
   readonly title: string | null;
   readonly speaksAs: string | null;
   readonly lastSeenUs: number | null;
+  /** Not told by older gateways. */
+  readonly certificateEndsUs?: number | null;
 }
 
 /** What was done, for a person, and as JSON. */
@@ -71,11 +74,19 @@ function act<T extends object>(api: OperatorApi, device: DeviceId, what: string,
   return askOperator<T>(api, 'POST', path, Buffer.from(JSON.stringify(body)));
 }
 
-function lineOf({ state, title, speaksAs, lastSeenUs, ...device }: ListedDevice): string {
+function lineOf({ state, title, speaksAs, lastSeenUs, certificateEndsUs, ...device }: ListedDevice): string {
   const parts = [
     ...(title === null ? [] : [`"${title}"`]),
     ...(speaksAs === null ? [] : [`speaks as ${speaksAs}`]),
     ...(lastSeenUs === null ? ['never let in'] : [`last seen ${new Date(lastSeenUs / 1000).toISOString()}`]),
+    ...certificateLine(device, certificateEndsUs ?? null),
   ];
   return `${deviceKey(device)}  ${state}  ${parts.join(', ')}`;
+}
+
+/** Nothing of a certificate that will do for long: the device renews it by itself. */
+function certificateLine(device: DeviceId, endsUs: number | null): string[] {
+  if (endsUs === null || endsUs > systemClock.nowUs()) return [];
+  const ended = new Date(endsUs / 1000).toISOString();
+  return [`its certificate expired at ${ended}: fieldline device enrol ${deviceKey(device)}`];
 }

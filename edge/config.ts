@@ -37,6 +37,17 @@ const gatewaySchema = z
       .optional()
       .describe('PEM file with the certificate of the device, in place of a token; for mqtts://, with keyFile'),
     keyFile: z.string().min(1).optional().describe('PEM file with its key'),
+    enrolTokenFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'File with an enrolment token: the device makes its key, asks for a certificate, and keeps both in keyFile and certFile, which need not be there yet; then the file is deleted',
+      ),
+  })
+  .refine(({ enrolTokenFile, certFile }) => enrolTokenFile === undefined || certFile !== undefined, {
+    path: ['enrolTokenFile'],
+    message: 'takes certFile and keyFile, where the certificate will be kept',
   })
   .refine(({ certFile, keyFile }) => (certFile === undefined) === (keyFile === undefined), {
     path: ['keyFile'],

@@ -3,6 +3,7 @@ import { defaultSyncMarkers } from '#core/runtime/sync-markers.js';
 import { maxPayloadBytes } from '#core/contract/transfer-coding.js';
 import { externalSchema } from './external/external-config.js';
 import { commandsSchema, devicesSchema } from './devices-config.js';
+import { enrolmentSchema } from './enrolment/enrolment-config.js';
 import { durationBetween } from '#core/runtime/durations.js';
 import { sourceSchema, type SourceConfig } from './intake/foreign/registry.js';
 import { releasesSchema, rolloutSchema } from './releases/releases-config.js';
@@ -151,8 +152,7 @@ function nameOfSource({ type, name = type }: SourceConfig): string {
   return name;
 }
 
-/** The `gateway` section of the configuration. */
-export const gatewayConfigSchema = z.strictObject({
+const sectionSchema = z.strictObject({
   mqtt: mqttSchema.prefault({}).describe('The door for devices'),
   limits: limitsSchema
     .prefault({})
@@ -168,6 +168,9 @@ export const gatewayConfigSchema = z.strictObject({
     .max(64)
     .default(1)
     .describe('Processes behind the port, for `fieldline gateway run` only; limits are those of each'),
+  enrolment: enrolmentSchema
+    .optional()
+    .describe('If set, devices get certificates for enrolment tokens, and renew them; see docs/gateway/enrolment.md'),
   external: externalSchema.optional().describe('If set, devices speak to this broker, and not to gateway.mqtt'),
   commands: commandsSchema.prefault({}).describe('Telling devices what to do'),
   sources: sourcesSchema
@@ -177,5 +180,13 @@ export const gatewayConfigSchema = z.strictObject({
   spool: spoolSchema.prefault({}).describe('A disk that acknowledges while the log is away'),
   releases: releasesSchema.prefault({}).describe('What devices run, and where they get it'),
   rollout: rolloutSchema.prefault({}).describe('Bringing a release to many devices, stage by stage'),
+});
+/** The `gateway` section of the configuration. */
+export const gatewayConfigSchema = sectionSchema.superRefine(({ enrolment, external, mqtt }, context) => {
+  if (!enrolment) return;
+  const refuse = (message: string) => context.addIssue({ code: 'custom', path: ['enrolment'], message });
+  if (external) refuse('a broker elsewhere lets nobody in by enrolment: it takes the gateway’s own');
+  else if (!mqtt.tls) refuse('takes gateway.mqtt.tls: neither token nor certificate is shown without TLS');
+  else if (mqtt.auth !== 'token') refuse('takes gateway.mqtt.auth: token');
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;

@@ -32,6 +32,8 @@ export interface DevicesOptions {
   readonly secret: Uint8Array;
   readonly publishCommand: (device: DeviceId, id: string, payload: Uint8Array) => Promise<void>;
   readonly publishConfig: (device: DeviceId, payload: Uint8Array) => Promise<void>;
+  /** When its certificate ends, of a device that has one. */
+  readonly certificateEndsUs?: (device: DeviceId) => number | undefined;
   readonly disconnect: (device: DeviceId, reason: RefusalReason, detail: string) => void;
   /** Whether devices must show that they are who they say. */
   readonly auth: AuthMode;
@@ -48,6 +50,8 @@ export interface Devices {
   /** Whether somebody adopted the device. */
   has(device: DeviceId): boolean;
   isRetired(device: DeviceId): boolean;
+  /** An operator knows the device: from now on it may speak, unless it was retired. */
+  adopt(device: DeviceId): Promise<void>;
   /** A device has subscribed to its commands. */
   reads(device: DeviceId): void;
   readonly door: HttpDoor;
@@ -77,6 +81,9 @@ export function createDevices(options: DevicesOptions): Devices {
     },
     has: (device) => registry.stateOf(device) === 'adopted',
     isRetired: (device) => registry.stateOf(device) === 'retired',
+    adopt: async (device) => {
+      if (registry.stateOf(device) === 'unknown') await registry.adopt(device, 'operator');
+    },
     reads: (device) => commands.reads(device),
     door: joinDoors(
       new CommandDoor({ ...options, commands }),

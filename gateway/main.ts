@@ -4,7 +4,7 @@
 //             │        │                    └─ dead-letters
 //             └─PUBACK─┴──────── settle ◄───┘  (durable)
 import type { Registry } from 'prom-client';
-import type { DeviceId } from '#core/contract/names.js';
+import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import type { EventLog } from '#core/log/log.js';
 import { buildTimeUs } from '#core/runtime/build-time.js';
 import type { Clock } from '#core/runtime/clock.js';
@@ -22,6 +22,8 @@ import { CredentialsDoor } from './identity/credentials-door.js';
 import { createIdentity } from './identity/identity.js';
 import { DeviceEvents } from './desired/device-events.js';
 import { createDevices } from './devices.js';
+import { EnrolmentDoor } from './enrolment/enrolment-door.js';
+import { Enrolments } from './enrolment/enrolments.js';
 import { EpochGuard } from './epochs/epoch-guard.js';
 import { Aside } from './external/aside.js';
 import { openForeign } from './intake/foreign/open-foreign.js';
@@ -86,7 +88,8 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const seams = { log, clock, logger, random, secret, audit };
   const disconnect: typeof broker.disconnect = (...device) => broker.disconnect(...device);
   const said = { publishCommand, publishConfig, disconnect };
-  const devices = createDevices({ ...seams, ...config, auth: config.mqtt.auth, ...said });
+  const certificateEndsUs = (device: DeviceId) => book.certificateEndsUs(deviceKey(device));
+  const devices = createDevices({ ...seams, ...config, auth: config.mqtt.auth, ...said, certificateEndsUs });
   const refuses = (device: DeviceId) => devices.refuses(device);
   const aside = config.external && new Aside({ refuses, submit: (...message) => relay.submit(...message) });
   const births = new NewestBirths();
@@ -96,12 +99,18 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const publishRetained: typeof publish = (topic, payload) => broker.publishRetained(topic, payload);
   const seen = { registry, book: devices };
   const foreign = openForeign(config, { log, clock, logger, random, ...seen, publish, publishRetained });
-  const identity = createIdentity({ ...config.mqtt, sources: foreign.router.sources, secret, logger });
+  const enrols = config.enrolment !== undefined;
+  const identity = createIdentity({ ...config.mqtt, sources: foreign.router.sources, enrols, secret, logger });
+  const { book } = identity;
+  const enrolments = new Enrolments({ ...seams, registry, config: config.enrolment, book });
   const events = new DeviceEvents({
     log,
     clock,
     logger,
-    onRecord: (record) => identity.book.learn(record),
+    onRecord: (record) => {
+      book.learn(record);
+      enrolments.saw(record);
+    },
     listeners: [(e) => moves.learn(e), (e) => devices.learn(e), (e) => guard.learn(e), foreign.learn],
   });
   const next: typeof relay.submit = (message, decoded) => {
@@ -117,6 +126,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     ...{ place, identity, audit, intake, clock, logger, random, registry },
     router: foreign.router,
     onReading: (device) => devices.reads(device),
+    enrolments,
     refuses,
   });
   const parts = [
@@ -126,6 +136,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     ...(spool ? [spool.log] : []),
     relay,
     guard,
+    enrolments,
     broker,
     foreign.notices,
     ...devices.parts,
@@ -147,7 +158,12 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
       logHealthy: log.healthy(),
     }),
     publishCommand,
-    door: joinDoors(devices.door, new CredentialsDoor({ ...seams, book: identity.book }), letters),
+    door: joinDoors(
+      devices.door,
+      new CredentialsDoor({ ...seams, book }),
+      new EnrolmentDoor({ ...seams, ...devices, book, config: config.enrolment }),
+      letters,
+    ),
   };
 }
 

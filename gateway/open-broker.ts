@@ -8,7 +8,8 @@ type Elsewhere = Omit<ExternalBrokerOptions, 'config' | 'maxPayloadBytes' | 'max
 
 /** Where devices speak: the gateway's own broker, or the one elsewhere that the configuration names. */
 export function openBroker(config: GatewayConfig, options: Own & Elsewhere): DeviceBroker {
-  const { external, mqtt, limits, routing } = config;
+  const { external, mqtt, limits, routing, enrolment } = config;
   if (external) return new ExternalBroker({ ...options, ...limits, config: external });
-  return new MqttBroker({ ...options, ...mqtt, limits, routing });
+  const tls = mqtt.tls && { ...mqtt.tls, enrolmentCa: enrolment?.caCert };
+  return new MqttBroker({ ...options, ...mqtt, tls, limits, routing });
 }

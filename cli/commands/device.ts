@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addDeviceCertificates } from './device-certificates.js';
 import { addDeviceCommand } from './device-command.js';
 import { addDeviceCredentials } from './device-credentials.js';
+import { addDeviceEnrol } from './device-enrol.js';
 import { addDeviceRegistry } from './device-registry.js';
 
 export function addDevice(program: Command): void {
@@ -9,5 +10,6 @@ export function addDevice(program: Command): void {
   addDeviceRegistry(group);
   addDeviceCommand(group);
   addDeviceCredentials(group);
+  addDeviceEnrol(group);
   addDeviceCertificates(group);
 }

@@ -5,6 +5,7 @@ export const auditedActs = [
   'log-in',
   'credential-made',
   'credential-revoked',
+  'enrol',
   'config',
   'command',
   'adopt',

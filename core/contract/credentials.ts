@@ -29,6 +29,20 @@ const fingerprintPattern = /^[0-9a-f]{64}$/;
 export const wholeId = 'all';
 
 const label = z.string().max(200).optional();
+const sha256 = z.string().regex(fingerprintPattern);
+
+/** The one certificate that an enrolment token gave. Its holder may speak; nothing else is revoked before it has. */
+const boundSchema = z.object({
+  /** When it was made; it counts as made after whatever was revoked before. */
+  us: z.int(),
+  /** The SHA-256 of the only public key (SPKI, DER) that may use the token. */
+  spki: sha256,
+  fingerprint: sha256,
+  serial: z.string().max(64),
+  expiresUs: z.int(),
+  /** PEM, as it was answered. */
+  pem: z.string().max(8192),
+});
 
 /**
  * What a device or client may show to speak, or may show no longer; the value of a record of kind `credential`. The
@@ -43,12 +57,31 @@ export const credentialSchema = z.discriminatedUnion('type', [
     expiresUs: z.int(),
     createdUs: z.int(),
     label,
+    /** Of one that was renewed, until it has spoken: the certificate that it takes the place of, and what was answered. */
+    renewal: z.object({ replaces: sha256, spki: sha256, pem: z.string().max(8192) }).optional(),
+  }),
+  /**
+   * A token that is good for one certificate. What was once said in `bound`, `usedUs` or `revokedUs` stays, whatever later
+   * records say: of two gateways that bind it at once, the record that the log took first counts.
+   */
+  z.object({
+    type: z.literal('enrolment'),
+    scrypt: scryptSchema,
+    createdUs: z.int(),
+    expiresUs: z.int(),
+    label,
+    bound: boundSchema.optional(),
+    /** When its certificate had spoken. */
+    usedUs: z.int().optional(),
+    revokedUs: z.int().optional(),
   }),
   /** With the id `all`: every token, certificate and derived token made until `revokedUs`. */
   z.object({ type: z.literal('revoked'), revokedUs: z.int() }),
 ]);
 export type Credential = z.infer<typeof credentialSchema>;
 export type TokenCredential = Extract<Credential, { type: 'token' }>;
+export type CertificateCredential = Extract<Credential, { type: 'certificate' }>;
+export type EnrolmentCredential = Extract<Credential, { type: 'enrolment' }>;
 
 /** Where the site stands in the key of a client's record: no site has this name. */
 const clients = '_clients';

@@ -1,4 +1,4 @@
-import type { AuditSink } from './audit.js';
+import type { AuditNote, AuditSink } from './audit.js';
 
 export interface LoginAuditOptions {
   readonly audit: AuditSink;
@@ -7,6 +7,8 @@ export interface LoginAuditOptions {
   readonly intervalMs?: number;
   readonly burst?: number;
   readonly maxAddresses?: number;
+  /** What was refused. Default: log-ins. */
+  readonly what?: AuditNote['what'];
 }
 
 interface Seen {
@@ -23,14 +25,14 @@ export class LoginAudit {
 
   /** `who` is what the connection said of itself, and proves nothing. */
   refused(who: string | undefined, address: string, reason: string): void {
-    const { burst = 10 } = this.options;
+    const { burst = 10, what = 'log-in' } = this.options;
     const seen = this.seenOf(address);
     if (seen.noted >= burst) return void (seen.silent += 1);
     seen.noted += 1;
     const detail = seen.silent > 0 ? `${reason}; ${seen.silent} from this address were not noted before` : reason;
     seen.silent = 0;
     const name = who === undefined || who === '' ? 'unknown' : who;
-    this.options.audit.note({ who: name, what: 'log-in', target: name, outcome: 'refused', address, detail });
+    this.options.audit.note({ who: name, what, target: name, outcome: 'refused', address, detail });
   }
 
   private seenOf(address: string): Seen {

@@ -1,7 +1,9 @@
 import type { AedesOptions, Client, ConnectPacket } from 'aedes';
 import type { DeviceId } from '#core/contract/names.js';
+import { enrolmentTokenId } from '#core/contract/enrolment.js';
 import type { Clock } from '#core/runtime/clock.js';
 import type { LoginAudit } from '../audit/login-audit.js';
+import { enrolling, enrolmentRights } from '../enrolment/rights.js';
 import type { Denial } from '../identity/authenticator.js';
 import type { Identity } from '../identity/identity.js';
 import type { Proof } from '../identity/proof.js';
@@ -35,10 +37,11 @@ const maxFilters = 100;
 
 type Fault = readonly [code: number, reason: RefusalReason, detail: string];
 
-const denials: Record<Denial, Fault> = {
+const denials: Record<Denial | 'uncertified', Fault> = {
   unknown: [connack.badUserName, 'bad-user-name', 'log-in failed: nobody has this user name'],
   wrong: [connack.unauthorised, 'unauthorised', 'log-in failed'],
   revoked: [connack.unauthorised, 'revoked', 'log-in failed: what was shown is revoked, or another took its place'],
+  uncertified: [connack.unauthorised, 'certificate', 'no certificate was shown, and no enrolment token'],
   busy: [connack.unavailable, 'log-ins-waiting', 'too many log-ins wait to be checked'],
 };
 
@@ -57,8 +60,11 @@ export class ConnectGate {
       return callback(this.refuse(stream, reason!, detail!, packet.username), false);
     }
     // Ids of two devices must not meet: one would take over, and so cut, the connection of the other.
-    const prefix = packet.username ?? (stream.certificate && principalKey(stream.certificate.principal));
+    const isEnrolling = enrolmentTokenId(packet.password?.toString() ?? '') !== undefined;
+    const userName = packet.username ?? (stream.certificate && principalKey(stream.certificate.principal));
+    const prefix = isEnrolling ? `enrol ${userName}` : userName;
     if (packet.clientId !== '' && prefix !== undefined) packet.clientId = `${prefix}|${packet.clientId}`;
+    stream.hasWill = packet.will !== undefined;
     // The gateway keeps nothing for a device that is away: every connection starts afresh, "session present" is 0.
     stream.keepsSession = !packet.clean;
     if (stream.claim?.kind !== 'client') packet.clean = true;
@@ -68,7 +74,7 @@ export class ConnectGate {
   readonly authenticate: NonNullable<AedesOptions['authenticate']> = (client, userName, password, done) => {
     const stream = streamOf(client);
     const { claim: principal, certificate } = stream;
-    const answer = (found: Proof | Denial): void => {
+    const answer = (found: Proof | Denial | 'uncertified'): void => {
       if (typeof found === 'string') return this.deny(stream, userName, found, done);
       // Nobody waits for the answer any more.
       if (stream.destroyed) return;
@@ -77,9 +83,15 @@ export class ConnectGate {
         const error = this.refuse(stream, refused, 'the device may not speak here', userName);
         return done(Object.assign(error, { returnCode: connack.unauthorised }), null);
       }
+      if (found.by === 'enrolment' && stream.hasWill) {
+        const error = this.refuse(stream, 'forbidden-will', 'who enrols may not leave a will', userName);
+        return done(Object.assign(error, { returnCode: connack.unauthorised }), null);
+      }
       this.admit(stream, principal!, found);
       done(null, true);
     };
+    const isToken = enrolmentTokenId(password?.toString() ?? '') !== undefined;
+    if (stream.mayOnlyEnrol && !isToken) return answer('uncertified');
     if (!principal) return answer('unknown');
     const named = certificate && principalKey(certificate.principal) === principalKey(principal);
     if (certificate && !named) return answer('wrong');
@@ -131,8 +143,9 @@ export class ConnectGate {
   }
 
   private admit(stream: ConnectionStream, principal: Principal, proof: Proof): void {
-    stream.account = this.options.budget.account(principal);
-    stream.rights = this.options.identity.acl.rightsOf(principal);
+    const isEnrolling = proof.by === 'enrolment' && principal.kind === 'device';
+    stream.account = this.options.budget.account(isEnrolling ? enrolling(principal) : principal);
+    stream.rights = isEnrolling ? enrolmentRights(principal.device) : this.options.identity.acl.rightsOf(principal);
     stream.proof = proof;
     const { connections } = stream.account;
     connections.add(stream);
@@ -145,7 +158,7 @@ export class ConnectGate {
   private deny(
     stream: ConnectionStream,
     userName: string | undefined,
-    denial: Denial,
+    denial: Denial | 'uncertified',
     done: Parameters<NonNullable<AedesOptions['authenticate']>>[3],
   ): void {
     const { clock, failures, audit } = this.options;

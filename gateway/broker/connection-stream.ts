@@ -73,6 +73,14 @@ export class ConnectionStream extends Duplex implements AnswerSink {
   session: ConnectionSession | undefined;
   /** Whether the CONNECT asked for a session that outlives the connection. */
   keepsSession = false;
+  /** Whether it has no certificate where all must have one: only an enrolment token lets it in. */
+  mayOnlyEnrol = false;
+  /** Whether its CONNECT left a will. */
+  hasWill = false;
+  /** Requests for a certificate that it made. */
+  asked = 0;
+  /** Whether data of it was stored. */
+  hasSpoken = false;
   /** Publishes that are held for it. */
   held = 0;
   /** Why the gateway closes this connection; what follows from that is not counted again. */

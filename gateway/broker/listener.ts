@@ -1,9 +1,11 @@
+import type { X509Certificate } from 'node:crypto';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import type { Clock } from '#core/runtime/clock.js';
 import { FatalError, messageOf, systemCode } from '#core/runtime/errors.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { certificateOwner, type CertificateOwner } from '../identity/certificate-owner.js';
+import { principalKey } from './principal.js';
 import { endHandshakesOnClose } from './handshakes.js';
 import { readTlsFiles, TlsReload, type TlsFiles, type TlsMaterial } from './tls-files.js';
 
@@ -21,8 +23,11 @@ export interface ListenerOptions {
   readonly handshakeTimeoutMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** `certificate`: that of the other side, if it showed one; an authority signed it, and it names somebody. */
-  readonly onConnection: (socket: Socket, certificate?: CertificateOwner) => void;
+  /**
+   * `certificate`: that of the other side, if it showed one; an authority signed it, and it names somebody. `mayOnlyEnrol`:
+   * it showed none where all must.
+   */
+  readonly onConnection: (socket: Socket, certificate?: CertificateOwner, mayOnlyEnrol?: boolean) => void;
   /** A connection was turned away before it could speak. */
   readonly onTurnedAway: (
     reason: 'connection-limit' | 'tls' | 'certificate',
@@ -76,7 +81,7 @@ async function makeTlsServer(tls: TlsListening, options: ListenerOptions, tcp: T
     throw new FatalError('bad-config', message, { cause });
   });
   // A certificate is judged after the handshake, where its fault can be told apart, counted and audited.
-  const asks = { requestCert: tls.ca !== undefined, rejectUnauthorized: false };
+  const asks = { requestCert: asksFor(tls), rejectUnauthorized: false };
   const server = createTlsServer({ ...tcp, ...loaded.context, ...asks, handshakeTimeout });
   endHandshakesOnClose(server);
   server.on('secureConnection', (socket) => accept(socket, tls, options));
@@ -93,20 +98,34 @@ async function makeTlsServer(tls: TlsListening, options: ListenerOptions, tcp: T
   return server;
 }
 
-function accept(socket: TLSSocket, { ca, clients = 'required' }: TlsListening, options: ListenerOptions): void {
-  const certificate = ca === undefined ? undefined : socket.getPeerX509Certificate();
+function asksFor({ ca, enrolmentCa }: TlsListening): boolean {
+  return ca !== undefined || enrolmentCa !== undefined;
+}
+
+function accept(socket: TLSSocket, tls: TlsListening, options: ListenerOptions): void {
+  const { ca, enrolmentCa, clients = 'required' } = tls;
+  const certificate = asksFor(tls) ? socket.getPeerX509Certificate() : undefined;
   const turnAway = (detail: string): void => {
     options.onTurnedAway('certificate', socket.remoteAddress, detail);
     socket.on('error', () => undefined).destroy();
   };
   if (!certificate) {
-    if (ca !== undefined && clients === 'required') return turnAway('no certificate was shown');
-    return options.onConnection(socket);
+    const mustHave = ca !== undefined && clients === 'required';
+    if (mustHave && enrolmentCa === undefined) return turnAway('no certificate was shown');
+    return options.onConnection(socket, undefined, mustHave);
   }
-  if (!socket.authorized) return turnAway(`the certificate is not good: ${String(socket.authorizationError)}`);
+  if (!socket.authorized) return turnAway(faultOf(certificate, String(socket.authorizationError)));
   const owner = certificateOwner(certificate);
   if (typeof owner === 'string') return turnAway(owner);
   options.onConnection(socket, owner);
+}
+
+/** In words for whoever reads the log or the audit: a device that lay in a drawer is helped by a new token alone. */
+function faultOf(certificate: X509Certificate, error: string): string {
+  const owner = certificateOwner(certificate);
+  if (error !== 'CERT_HAS_EXPIRED' || typeof owner === 'string') return `the certificate is not good: ${error}`;
+  const name = principalKey(owner.principal);
+  return `the certificate of ${name} expired at ${certificate.validTo}: fieldline device enrol ${name} makes a token for a new one`;
 }
 
 function bindError(cause: Error, { host, port }: ListenerOptions): FatalError {

@@ -10,6 +10,9 @@ import type { Logger } from '#core/runtime/logger.js';
 import { observe } from '#core/runtime/metrics.js';
 import type { AuditSink } from '../audit/audit.js';
 import { LoginAudit } from '../audit/login-audit.js';
+import type { Enrolments } from '../enrolment/enrolments.js';
+import { askOn, endEnrolment } from '../enrolment/ask-on-connection.js';
+import { enrolling } from '../enrolment/rights.js';
 import type { CertificateOwner } from '../identity/certificate-owner.js';
 import type { Identity } from '../identity/identity.js';
 import type { MessageSink } from '../intake/message.js';
@@ -26,7 +29,7 @@ import { ackHistogram } from './ack-histogram.js';
 import { ConnectGate } from './connect-gate.js';
 import { ConnectionStream } from './connection-stream.js';
 import { checkExposure } from './exposure.js';
-import { deviceOf } from './principal.js';
+import { deviceOf, principalKey } from './principal.js';
 import type { DeviceBroker } from './device-broker.js';
 import { FailureLimiter } from './failure-limiter.js';
 import type { HoldBudget } from './hold-budget.js';
@@ -51,6 +54,8 @@ export interface MqttBrokerOptions {
   readonly router: TopicRouter;
   /** A device has begun to read its commands. */
   readonly onReading?: (device: DeviceId) => void;
+  /** Gives certificates to devices that ask. */
+  readonly enrolments?: Pick<Enrolments, 'answer' | 'spoken'> | undefined;
   /** Why a device may not speak although it showed who it is. */
   readonly refuses?: (device: DeviceId) => RefusalReason | undefined;
   readonly clock: Clock;
@@ -108,6 +113,8 @@ export class MqttBroker implements DeviceBroker {
       intake,
       router: options.router,
       onSettled: (heldMs) => this.ackSeconds.observe(heldMs / 1000),
+      enrol: options.enrolments && askOn(options.enrolments),
+      onSpoken: (device, stream) => void options.enrolments?.spoken(device, stream.proof!),
     });
     this.logins = new LoginAudit({ audit, monotonicMs: () => clock.monotonicMs() });
     this.connects = new ConnectGate({
@@ -150,7 +157,7 @@ export class MqttBroker implements DeviceBroker {
       ...this.options,
       maxConnections: limits.maxConnections,
       handshakeTimeoutMs: limits.connectTimeoutMs,
-      onConnection: (socket, certificate) => this.accept(socket, certificate),
+      onConnection: (socket, ...shown) => this.accept(socket, ...shown),
       onTurnedAway: (reason, address, detail) => {
         this.refusals.add(reason, detail, { address });
         if (reason === 'certificate') this.logins.refused(undefined, address ?? 'unknown', detail);
@@ -264,7 +271,7 @@ export class MqttBroker implements DeviceBroker {
     if (aedes) await new Promise<void>((resolve) => aedes.close(resolve));
   }
 
-  private accept(socket: Socket, certificate: CertificateOwner | undefined): void {
+  private accept(socket: Socket, certificate?: CertificateOwner, mayOnlyEnrol = false): void {
     if (!this.aedes || !this.server) return void socket.destroy();
     const { limits, clock } = this.options;
     const stream = new ConnectionStream(socket, {
@@ -276,6 +283,7 @@ export class MqttBroker implements DeviceBroker {
       clock,
     });
     stream.certificate = certificate;
+    stream.mayOnlyEnrol = mayOnlyEnrol;
     this.streams.add(stream);
     stream.once('close', () => this.streams.delete(stream));
     stream.client = this.aedes.handle(stream);
@@ -283,7 +291,8 @@ export class MqttBroker implements DeviceBroker {
 
   /** Closes what a device has open here. */
   disconnect(device: DeviceId, reason: RefusalReason, detail: string): void {
-    for (const stream of [...this.connectionsOf(device)]) stream.refuse(reason, detail);
+    const enrolments = this.budget.find(principalKey(enrolling({ kind: 'device', device })))?.connections ?? [];
+    for (const stream of [...this.connectionsOf(device), ...enrolments]) stream.refuse(reason, detail);
   }
 
   connectionsOf(device: DeviceId): Iterable<Pick<ConnectionStream, 'refuse' | 'session'>> {
@@ -324,6 +333,7 @@ export class MqttBroker implements DeviceBroker {
       this.unsent.sweep(this.streams, nowMs);
       for (const stream of this.streams) {
         stream.sweep(nowMs);
+        endEnrolment(stream, nowMs);
         if (!stream.isOpen && nowMs - this.admission.sinceMs(stream) > limits.connectTimeoutMs) {
           stream.refuse('connect-timeout', 'no CONNECT in time');
         }

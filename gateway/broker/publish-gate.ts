@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { AedesOptions, Client, PublishPacket as AedesPublish } from 'aedes';
-import { parseMqttTopic } from '#core/contract/mqtt-topics.js';
+import { isUpTopic, parseMqttTopic } from '#core/contract/mqtt-topics.js';
+import type { DeviceId } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
 import type { DeviceMessage, ForeignArrival, MessageSink, Outcome } from '../intake/message.js';
 import type { TopicRouter } from '../intake/topic-router.js';
@@ -23,6 +24,10 @@ export interface PublishGateOptions {
   readonly clock: Clock;
   /** Hears how long a publish was held, in milliseconds. */
   readonly onSettled: (heldMs: number) => void;
+  /** Takes a request for a certificate; resolves when it is answered, and may be acknowledged. */
+  readonly enrol?: ((device: DeviceId, stream: ConnectionStream, payload: Uint8Array) => Promise<void>) | undefined;
+  /** The first data of a connection was stored, and is being acknowledged. */
+  readonly onSpoken?: ((device: DeviceId, stream: ConnectionStream) => void) | undefined;
 }
 
 /** As aedes has it. */
@@ -103,7 +108,7 @@ export class PublishGate implements PublishTaker {
     if (route?.to === 'aedes') return false;
     if (!route) return true;
     // What foreign senders want kept for others is taken like the rest, and not kept.
-    if (retain && route.to === 'log') {
+    if (retain && route.to !== 'foreign') {
       stream.refuse('retained', 'a device may not retain messages');
       return true;
     }
@@ -147,9 +152,16 @@ export class PublishGate implements PublishTaker {
       this.unhold(stream);
       if (qos === 2) this.settleOpen(stream.openPublishes!, messageId, outcome);
       else if (qos === 1 && outcome === 'stored') this.answers.add(stream, answer.puback, messageId);
+      if (outcome === 'stored' && !stream.hasSpoken) this.noteSpoken(stream, route);
       // What is returned is never acknowledged: its connection ends with the gateway.
       if (outcome === 'refused') stream.refuse('number-conflict', 'another pack has this number in this epoch');
     });
+  }
+
+  private noteSpoken(stream: ConnectionStream, route: HeldRoute): void {
+    if (route.to !== 'log' || route.topic.kind !== 'data') return;
+    stream.hasSpoken = true;
+    this.options.onSpoken?.(route.topic, stream);
   }
 
   private settleOpen(open: OpenPublishes<ConnectionStream>, messageId: number, outcome: Outcome): void {
@@ -169,7 +181,7 @@ export class PublishGate implements PublishTaker {
   private will(stream: ConnectionStream, packet: AedesPublish, callback: Callback): void {
     const { account } = stream;
     const route = this.routeOf(stream, packet.topic);
-    if (!route || this.stopping) return callback(new Error('the will is not stored'));
+    if (!route || route.to === 'enrolment' || this.stopping) return callback(new Error('the will is not stored'));
     if (route.to === 'aedes') return callback(null);
     const payload = packet.payload as Buffer;
     // Nothing holds a device back from being lost again and again.
@@ -194,6 +206,7 @@ export class PublishGate implements PublishTaker {
       if (outcome === 'stored') onSettled(clock.monotonicMs() - sinceMs);
       settled(outcome);
     };
+    if (route.to === 'enrolment') return this.ask(route.device, connection as ConnectionStream, payload, settle);
     const arrival = { payload, receivedUs: clock.nowUs(), settle };
     if (route.to === 'log')
       return intake.receive({ topic: route.topic, ...(connection && { connection }), ...arrival });
@@ -201,11 +214,22 @@ export class PublishGate implements PublishTaker {
     intake.receive({ topic, source, sender, ...(packet && { packet }), ...arrival });
   }
 
+  private ask(
+    device: DeviceId,
+    stream: ConnectionStream,
+    payload: Uint8Array,
+    settle: (outcome: Outcome) => void,
+  ): void {
+    const answered = this.options.enrol?.(device, stream, payload) ?? Promise.resolve();
+    void answered.then(() => settle('stored'));
+  }
+
   /** Undefined for a topic that this connection may not write to, or that nobody takes. */
   private routeOf({ rights, account }: ConnectionStream, topic: string): PublishRoute | undefined {
     if (!rights?.mayPublish(topic)) return undefined;
-    const parsed = parseMqttTopic(topic) as DeviceMessage['topic'] | undefined;
-    if (parsed) return { to: 'log', topic: parsed };
+    const parsed = parseMqttTopic(topic);
+    if (parsed && isUpTopic(parsed)) return { to: 'log', topic: parsed };
+    if (parsed?.kind === 'enrol') return { to: 'enrolment', device: { site: parsed.site, device: parsed.device } };
     const source = this.options.router.route(topic);
     if (source === 'ours') return undefined;
     return source ? { to: 'foreign', topic, source, sender: account!.key } : { to: 'aedes' };

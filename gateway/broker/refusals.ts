@@ -22,6 +22,7 @@ export type RefusalReason =
   | 'unknown-device'
   | 'revoked'
   | 'log-ins-waiting'
+  | 'enrolment-over'
   | 'device-connections'
   | 'forbidden-will'
   | 'will-without-room'

@@ -13,6 +13,8 @@ export interface TlsFiles {
   readonly cert: string;
   /** Authorities of the devices and clients that show a certificate; without it none is asked for. */
   readonly ca?: string | undefined;
+  /** The authority of enrolment, which is believed beside them. */
+  readonly enrolmentCa?: string | undefined;
 }
 
 /** What the files held when they were read. */
@@ -25,20 +27,21 @@ export interface TlsMaterial {
 }
 
 /** Reads and checks the files. Throws an Error that says what is wrong with them. */
-export async function readTlsFiles({ key, cert, ca }: TlsFiles): Promise<TlsMaterial> {
-  const authorities = ca === undefined ? undefined : await readFile(ca);
+export async function readTlsFiles({ key, cert, ca, enrolmentCa }: TlsFiles): Promise<TlsMaterial> {
+  const paths = [ca, enrolmentCa].filter((path) => path !== undefined);
+  const authorities = await Promise.all(paths.map((path) => readFile(path)));
   const context = {
     key: await readFile(key),
     cert: await readFile(cert),
-    ...(authorities && { ca: authorities }),
+    ...(authorities.length > 0 && { ca: authorities }),
     minVersion: 'TLSv1.2',
   } as const;
   // Throws for a key of another certificate.
   createSecureContext(context);
   const { validTo } = new X509Certificate(context.cert);
-  if (authorities) new X509Certificate(authorities);
+  for (const authority of authorities) new X509Certificate(authority);
   const hash = createHash('sha256');
-  for (const part of [context.key, context.cert, authorities ?? '']) hash.update(part).update('\0');
+  for (const part of [context.key, context.cert, ...authorities]) hash.update(part).update('\0');
   return { context, digest: hash.digest('hex'), expiresMs: Date.parse(validTo) };
 }
 
@@ -68,9 +71,11 @@ export class TlsReload {
   constructor(private readonly options: TlsReloadOptions) {}
 
   start(): void {
-    const { key, cert, ca } = this.options.files;
+    const { key, cert, ca, enrolmentCa } = this.options.files;
     // Folders, for a file that is replaced is another file.
-    const folders = new Set([key, cert, ca].flatMap((path) => (path === undefined ? [] : [dirname(path)])));
+    const folders = new Set(
+      [key, cert, ca, enrolmentCa].flatMap((path) => (path === undefined ? [] : [dirname(path)])),
+    );
     for (const folder of folders) this.watch(folder);
     void this.run();
   }

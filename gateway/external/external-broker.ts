@@ -1,6 +1,6 @@
 import { Histogram, type Registry } from 'prom-client';
 import type { IPublishPacket } from 'mqtt-packet';
-import { mqttTopic, parseMqttTopic } from '#core/contract/mqtt-topics.js';
+import { isUpTopic, mqttTopic, parseMqttTopic } from '#core/contract/mqtt-topics.js';
 import { isName, type DeviceId } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { messageOf, RejectedError, RetryableError } from '#core/runtime/errors.js';
@@ -242,9 +242,7 @@ export class ExternalBroker implements DeviceBroker {
       return id === undefined ? from : { ...from, packet: { connection: this.state.session, id, dup } };
     }
     const own = parseMqttTopic(topic);
-    return own && own.kind !== 'config' && own.kind !== 'command'
-      ? { topic: own as DeviceMessage['topic'] }
-      : undefined;
+    return own && isUpTopic(own) ? { topic: own } : undefined;
   }
 }
 

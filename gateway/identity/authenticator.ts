@@ -1,4 +1,5 @@
 import { tokenId } from '#core/contract/credentials.js';
+import { enrolmentTokenId } from '#core/contract/enrolment.js';
 import { isDeviceToken, type AuthMode } from '../broker/device-tokens.js';
 import { principalKey, type Principal } from '../broker/principal.js';
 import type { CertificateOwner } from './certificate-owner.js';
@@ -26,6 +27,8 @@ export interface AuthenticatorOptions {
   readonly secret: Uint8Array;
   readonly book: CredentialBook;
   readonly verifier: TokenVerifier;
+  /** Whether enrolment tokens are taken. */
+  readonly enrols?: boolean | undefined;
 }
 
 /** Decides whether a connection is who it says, by what it shows. Answers at once where nothing needs to be hashed. */
@@ -41,6 +44,8 @@ export class Authenticator {
     const token = Buffer.from(showing.password ?? []).toString('latin1');
     const id = tokenId(token);
     if (id !== undefined) return this.issued(owner, id, token);
+    const enrolmentId = enrolmentTokenId(token);
+    if (enrolmentId !== undefined) return this.enrolling(owner, enrolmentId, token);
     if (showing.principal.kind === 'client') return 'wrong';
     if (!isDeviceToken(this.options.secret, showing.principal.device, showing.password)) return 'wrong';
     return this.ifAllowed(owner, { by: 'derived-token' });
@@ -55,6 +60,17 @@ export class Authenticator {
     const answer = (found: Awaited<typeof verdict>): Proof | Denial =>
       // It may have been revoked meanwhile.
       found === 'right' ? this.ifAllowed(owner, { by: 'token', id }) : found;
+    return typeof verdict === 'string' ? answer(verdict) : verdict.then(answer);
+  }
+
+  /** One that was used, has expired or was revoked is let in too: to be told so, if it is right. */
+  private enrolling(owner: string, id: string, token: string): Proof | Denial | Promise<Proof | Denial> {
+    const { book, verifier, enrols = false } = this.options;
+    const credential = enrols ? book.enrolment(owner, id) : undefined;
+    if (!credential) return 'wrong';
+    const verdict = verifier.verify(token, credential.scrypt);
+    const answer = (found: Awaited<typeof verdict>): Proof | Denial =>
+      found === 'right' ? this.ifAllowed(owner, { by: 'enrolment', id }) : found;
     return typeof verdict === 'string' ? answer(verdict) : verdict.then(answer);
   }
 

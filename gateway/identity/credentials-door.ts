@@ -1,22 +1,16 @@
-import { randomBytes, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { parseJson } from '#core/contract/alert.js';
-import {
-  credentialKey,
-  isCredentialId,
-  isTokenId,
-  tokenOf,
-  wholeId,
-  type Credential,
-} from '#core/contract/credentials.js';
+import { isCredentialId, isTokenId, wholeId, type Credential } from '#core/contract/credentials.js';
 import { logTopics } from '#core/contract/log-topics.js';
 import type { EventLog } from '#core/log/log.js';
 import type { DoorAnswer } from '#core/runtime/http-door.js';
 import { principalKey, principalOf } from '../broker/principal.js';
 import { DoorFault, OperatorDoor, type OperatorDoorOptions, type OperatorRequest } from '../operator-door.js';
 import { certificateOwner } from './certificate-owner.js';
+import { isOpen } from '../enrolment/enrolment-state.js';
 import type { CredentialBook } from './credential-book.js';
-import { hashToken } from './token-hash.js';
+import { credentialRecord, issueToken, newToken } from './issue-token.js';
 
 export interface CredentialsDoorOptions extends OperatorDoorOptions {
   readonly log: EventLog;
@@ -72,20 +66,19 @@ export class CredentialsDoor extends OperatorDoor {
       const { type } = credential;
       if (type === 'revoked') return { id, type, usable: false, revokedUs: credential.revokedUs };
       const { createdUs, label } = credential;
-      const expires = type === 'certificate' ? { expiresUs: credential.expiresUs } : {};
-      return { id, type, usable: createdUs > revokedUs, createdUs, ...expires, ...(label !== undefined && { label }) };
+      const expires = type === 'token' ? {} : { expiresUs: credential.expiresUs };
+      const usable = createdUs > revokedUs && (type !== 'enrolment' || isOpen(credential, this.options.clock.nowUs()));
+      return { id, type, usable, createdUs, ...expires, ...(label !== undefined && { label }) };
     });
     return { owner, credentials, derivedToken: owner.includes('/') && !book.knows(owner) };
   }
 
-  private issue(request: OperatorRequest, owner: string, label: string | undefined): Promise<DoorAnswer> {
-    const id = randomBytes(6).toString('hex');
-    const target = `${owner} ${id}`;
-    return this.act(request, { what: 'credential-made', target, detail: 'a token' }, async () => {
+  private async issue(request: OperatorRequest, owner: string, label: string | undefined): Promise<DoorAnswer> {
+    const made = await newToken();
+    const { id, token } = made;
+    return this.act(request, { what: 'credential-made', target: `${owner} ${id}`, detail: 'a token' }, async () => {
       this.checkRoom(owner);
-      const token = tokenOf(id, randomBytes(32));
-      const scrypt = await hashToken(token);
-      await this.append(owner, id, { type: 'token', scrypt, createdUs: this.afterAll(owner), ...(label && { label }) });
+      await issueToken(owner, made, { log: this.options.log, createdUs: this.afterAll(owner), label });
       return { status: 201, body: { owner, id, token } };
     });
   }
@@ -120,7 +113,9 @@ export class CredentialsDoor extends OperatorDoor {
       // A certificate may be good without a record of it; a token is not.
       const known = this.options.book.list(owner).some(([one]) => one === id);
       if (isTokenId(id) && !known) throw new DoorFault(404, `${owner} has no such token`);
-      await this.append(owner, id, { type: 'revoked', revokedUs: this.afterAll(owner) });
+      const revokedUs = this.afterAll(owner);
+      const enrolment = this.options.book.enrolment(owner, id);
+      await this.append(owner, id, enrolment ? { ...enrolment, revokedUs } : { type: 'revoked', revokedUs });
       return { status: 200, body: { owner, id, revoked: true } };
     });
   }
@@ -129,22 +124,19 @@ export class CredentialsDoor extends OperatorDoor {
     const { book } = this.options;
     const live = book
       .list(owner)
-      .filter(([, credential]) => credential !== 'unreadable' && credential.type !== 'revoked');
+      .filter(
+        ([, credential]) =>
+          credential !== 'unreadable' && (credential.type === 'token' || credential.type === 'certificate'),
+      );
     if (live.length >= maxLive) throw new DoorFault(409, `${owner} has ${live.length} credentials: revoke some first`);
   }
 
-  /** Now, or if this clock is behind that of whoever wrote before, just after that. */
   private afterAll(owner: string): number {
-    const stamps = this.options.book.list(owner).map(([, credential]) => {
-      if (credential === 'unreadable') return 0;
-      return credential.type === 'revoked' ? credential.revokedUs : credential.createdUs;
-    });
-    return Math.max(this.options.clock.nowUs(), ...stamps.map((us) => us + 1));
+    return this.options.book.afterAll(owner, this.options.clock.nowUs());
   }
 
   private async append(owner: string, id: string, credential: Credential): Promise<void> {
-    const value = Buffer.from(JSON.stringify(credential));
-    await this.options.log.append(logTopics.deviceEvents.name, [{ key: credentialKey(owner, id), value }]);
+    await this.options.log.append(logTopics.deviceEvents.name, [credentialRecord(owner, id, credential)]);
   }
 }
 

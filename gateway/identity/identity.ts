@@ -14,6 +14,8 @@ export interface IdentityOptions {
   /** Whether a connection may name nobody. */
   readonly anonymous?: boolean;
   readonly sources?: readonly WrittenSource[];
+  /** Whether enrolment tokens are taken. */
+  readonly enrols?: boolean;
   readonly logger: Logger;
 }
 
@@ -27,8 +29,8 @@ export interface Identity {
 }
 
 export function createIdentity(options: IdentityOptions): Identity {
-  const { auth: mode, secret, acl: rules = [], anonymous = false, sources = [], logger } = options;
+  const { auth: mode, secret, acl: rules = [], anonymous = false, sources = [], enrols, logger } = options;
   const book = new CredentialBook(logger);
-  const authenticator = new Authenticator({ mode, secret, book, verifier: new TokenVerifier() });
+  const authenticator = new Authenticator({ mode, secret, book, verifier: new TokenVerifier(), enrols });
   return { mode, anonymous, book, authenticator, acl: new Acl({ rules, sources, mode }) };
 }

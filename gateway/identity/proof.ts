@@ -5,6 +5,8 @@ export type Proof =
   /** The token that is derived from the gateway's secret. */
   | { readonly by: 'derived-token' }
   | { readonly by: 'token'; readonly id: string }
+  /** One that lets it ask for a certificate, and nothing else. */
+  | { readonly by: 'enrolment'; readonly id: string }
   | {
       readonly by: 'certificate';
       /** SHA-256 in hex. */

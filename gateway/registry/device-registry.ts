@@ -24,6 +24,8 @@ export interface DeviceRegistryOptions {
   readonly unknown: UnknownDevices;
   /** From when on a new name counts: long enough for every reader of the log to have heard of it. */
   readonly namingDelayMs: number;
+  /** When its certificate ends, of a device that has one. */
+  readonly certificateEndsUs?: (spoken: DeviceId) => number | undefined;
   /** Closes the connections of a device. */
   readonly disconnect: (device: DeviceId, reason: RefusalReason, detail: string) => void;
 }
@@ -42,6 +44,8 @@ export interface ListedDevice {
   readonly sensors: Readonly<Record<string, string>>;
   /** When the log last took something that it said of itself. */
   readonly lastSeenUs: number | null;
+  /** When its certificate ends, of a device that has one. */
+  readonly certificateEndsUs: number | null;
 }
 
 /** Devices that were turned away are listed up to this number: whoever knocks under many names must not fill the log. */
@@ -132,6 +136,7 @@ export class DeviceRegistry {
       speaksAs: deviceKey(spoken) === deviceKey(device) ? null : deviceKey(spoken),
       sensors: naming?.sensors ?? {},
       lastSeenUs: Math.max(...seen) || null,
+      certificateEndsUs: this.options.certificateEndsUs?.(spoken) ?? null,
     };
   }
 

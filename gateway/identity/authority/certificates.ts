@@ -34,6 +34,8 @@ export interface Validity {
   /** Milliseconds since the Unix epoch. */
   readonly nowMs: number;
   readonly days: number;
+  /** How long before now a device's certificate begins; only where the log knows when it was made. Default: not at all. */
+  readonly backdateMs?: number;
 }
 
 /** The name of a device or client, or the hosts of a gateway; and the key that the certificate is for. */
@@ -71,14 +73,14 @@ export async function createAuthority(name: string, { nowMs, days }: Validity): 
 export async function signCertificate(
   authority: Authority,
   request: CertificateRequest,
-  { nowMs, days }: Validity,
+  { nowMs, days, backdateMs = 0 }: Validity,
 ): Promise<string> {
   const issuer = Certificate.fromBER(fromPem('CERTIFICATE', authority.certificatePem));
   const { privateKey } = await readKey(authority.keyPem);
   const endsMs = endOf(authority, nowMs);
   const isClient = 'name' in request;
   // A device's certificate begins now and not before: what was revoked until now must not cover it.
-  const certificate = blank(isClient ? nowMs : nowMs - graceMs, Math.min(nowMs + days * dayMs, endsMs));
+  const certificate = blank(nowMs - (isClient ? backdateMs : graceMs), Math.min(nowMs + days * dayMs, endsMs));
   certificate.issuer = issuer.subject;
   const key = PublicKeyInfo.fromBER(exact(request.publicKey.export({ format: 'der', type: 'spki' })));
   certificate.subjectPublicKeyInfo = key;

@@ -23,7 +23,7 @@ export interface DeviceRequest {
 
 /** The largest request: those of our kind take a kilobyte. */
 const maxBytes = 16 * 1024;
-const minRsaBits = 2048;
+const [minRsaBits, maxRsaBits] = [2048, 4096];
 const curves = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 
 /** A request (PKCS #10) for the name by the holder of the key, in PEM. */
@@ -38,11 +38,26 @@ export async function createRequest(name: string, keyPem: string): Promise<strin
 
 /** Throws an Error that says what is wrong with a request; nothing of it but the name and the key is ever used. */
 export async function readRequest(pem: string): Promise<DeviceRequest> {
+  const request = decode(pem);
+  return { name: nameOf(request), publicKey: await provenKey(request) };
+}
+
+/** The key of a request whose names do not matter, once its holder proved to have it. Throws an Error as `readRequest`. */
+export async function readRequestKey(pem: string): Promise<KeyObject> {
+  return provenKey(decode(pem));
+}
+
+function decode(pem: string): CertificationRequest {
   if (pem.length > maxBytes) throw new Error(`the request has more than ${maxBytes} characters`);
-  const request = parse(fromPem('CERTIFICATE REQUEST', pem));
+  return parse(fromPem('CERTIFICATE REQUEST', pem));
+}
+
+/** The kind of key is looked at first: what a strange one costs is not to be found out. */
+async function provenKey(request: CertificationRequest): Promise<KeyObject> {
+  const key = keyOf(request);
   const isSigned = await request.verify(engine).catch(() => false);
   if (!isSigned) throw new Error('the signature of the request is not by its key');
-  return { name: nameOf(request), publicKey: keyOf(request) };
+  return key;
 }
 
 function parse(der: Uint8Array<ArrayBuffer>): CertificationRequest {
@@ -86,14 +101,23 @@ function alternativeNames({ attributes = [] }: CertificationRequest): string[] {
     .map(({ value }) => String(value));
 }
 
-/** Throws an Error for a kind of key that TLS has no use for, or one that is too short. */
+/** Throws an Error for a kind of key that TLS has no use for, or one that is too short or longer than is of any use. */
 function keyOf(request: CertificationRequest): KeyObject {
   const der = Buffer.from(request.subjectPublicKeyInfo.toSchema().toBER());
-  const key = createPublicKey({ key: der, format: 'der', type: 'spki' });
+  const key = publicKeyOf(der);
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  const bits = details?.modulusLength ?? 0;
   const isGood =
     (type === 'ec' && curves.has(details?.namedCurve ?? '')) ||
-    (type === 'rsa' && (details?.modulusLength ?? 0) >= minRsaBits);
+    (type === 'rsa' && bits >= minRsaBits && bits <= maxRsaBits);
   if (!isGood) throw new Error(`the key of the request is of a kind that is not signed: ${type ?? 'unknown'}`);
   return key;
+}
+
+function publicKeyOf(der: Buffer): KeyObject {
+  try {
+    return createPublicKey({ key: der, format: 'der', type: 'spki' });
+  } catch (cause) {
+    throw new Error('the key of the request is none', { cause });
+  }
 }
