@@ -1,0 +1,136 @@
+import type { z } from 'zod';
+import { parseJson } from '#core/contract/alert.js';
+import { deviceKey } from '#core/contract/names.js';
+import type { ReleaseArch, SignedRelease } from '#core/contract/release.js';
+import {
+  parseRolloutKey,
+  rolloutBackSchema,
+  rolloutDevicesSchema,
+  rolloutEndSchema,
+  rolloutHeadSchema,
+  rolloutOpenedSchema,
+  rolloutOrderSchema,
+  type RolloutBack,
+  type RolloutDevice,
+  type RolloutEnd,
+  type RolloutHead,
+  type RolloutOrder,
+} from '#core/contract/rollout.js';
+import type { LogRecord, StoredRecord } from '#core/log/log.js';
+import { messageOf } from '#core/runtime/errors.js';
+import type { Logger } from '#core/runtime/logger.js';
+
+/** A rollout as it stands in the log. */
+export interface Rollout {
+  readonly id: string;
+  readonly head: RolloutHead;
+  /** Stage by stage. */
+  readonly devices: readonly (readonly RolloutDevice[])[];
+  readonly order?: RolloutOrder;
+  /** When the log took it that a stage was opened, or about then; a stage that is not in it is closed. */
+  readonly openedUs: ReadonlyMap<number, number>;
+  readonly end?: RolloutEnd;
+  readonly back: readonly RolloutBack[];
+}
+
+/** The records of one rollout, in whatever order they come. */
+interface Pages {
+  head?: RolloutHead;
+  order?: RolloutOrder;
+  end?: RolloutEnd;
+  readonly devices: Map<number, readonly RolloutDevice[]>;
+  readonly openedUs: Map<number, number>;
+  readonly back: Map<number, RolloutBack>;
+  whole?: Rollout | undefined;
+}
+
+/** The rollouts of `device-events`; one is known when all of its devices are. */
+export class RolloutBook {
+  private readonly pages = new Map<string, Pages>();
+
+  constructor(private readonly logger: Logger) {}
+
+  /** Takes a record of `device-events`, of a rollout or not; what it cannot read it leaves alone. False: of none. */
+  learn({ key, value, appendedUs }: Pick<StoredRecord, 'key' | 'value' | 'appendedUs'>): boolean {
+    const named = parseRolloutKey(key);
+    if (!named) return false;
+    try {
+      if (value.byteLength === 0) this.forget(named.id, named.kind);
+      else this.take(named, value, appendedUs);
+    } catch (error) {
+      this.logger.warn({ key, error: messageOf(error) }, 'ignored a record of a rollout');
+    }
+    return true;
+  }
+
+  get(id: string): Rollout | undefined {
+    const pages = this.pages.get(id);
+    return pages && (pages.whole ??= wholeOf(id, pages));
+  }
+
+  /** The newest first. */
+  all(): Rollout[] {
+    const known = [...this.pages.keys()].map((id) => this.get(id)).filter((one) => one !== undefined);
+    return known.sort((a, b) => b.head.createdUs - a.head.createdUs);
+  }
+
+  private take({ id, kind, n }: { id: string; kind: string; n: number }, value: Uint8Array, appendedUs: number): void {
+    const read = <T>(schema: z.ZodType<T>): T => parseJson(value, schema, `rollout ${kind}`);
+    const pages = this.pagesOf(id);
+    if (kind === 'head') pages.head = read(rolloutHeadSchema);
+    else if (kind === 'devices') pages.devices.set(n, read(rolloutDevicesSchema).devices);
+    else if (kind === 'order') pages.order = read(rolloutOrderSchema);
+    else if (kind === 'end') pages.end = read(rolloutEndSchema);
+    else if (kind === 'back') pages.back.set(n, read(rolloutBackSchema));
+    else if (kind === 'stage') {
+      read(rolloutOpenedSchema);
+      // Several gateways may say it; the first opened it.
+      pages.openedUs.set(n, Math.min(pages.openedUs.get(n) ?? Infinity, appendedUs));
+    }
+    pages.whole = undefined;
+  }
+
+  private forget(id: string, kind: string): void {
+    if (kind === 'head') this.pages.delete(id);
+  }
+
+  private pagesOf(id: string): Pages {
+    const known = this.pages.get(id);
+    if (known) return known;
+    const pages: Pages = { devices: new Map(), openedUs: new Map(), back: new Map() };
+    this.pages.set(id, pages);
+    return pages;
+  }
+}
+
+function wholeOf(id: string, { head, order, end, devices, openedUs, back }: Pages): Rollout | undefined {
+  if (!head) return undefined;
+  const pages = Array.from({ length: head.chunks }, (_, n) => devices.get(n));
+  if (pages.includes(undefined)) return undefined;
+  const all = pages.flatMap((page) => page!);
+  const staged = head.stages.map((_, stage) => all.filter((device) => device.stage === stage));
+  for (const stage of staged) stage.sort((a, b) => (deviceKey(a) < deviceKey(b) ? -1 : 1));
+  return {
+    id,
+    head,
+    devices: staged,
+    openedUs,
+    back: [...back.values()],
+    ...(order && { order }),
+    ...(end && { end }),
+  };
+}
+
+/** The release that a device of the rollout goes back to, if it is known. */
+export function backRelease({ back }: Rollout, version: string, arch: ReleaseArch): SignedRelease | undefined {
+  return back.find((one) => one.version === version)?.releases[arch];
+}
+
+/** Whether somebody works on it: it may yet touch devices. */
+export function isUnderway({ order, end }: Rollout): boolean {
+  return end === undefined && order?.want !== 'abort';
+}
+
+export function rolloutRecord(key: string, body: object): LogRecord {
+  return { key, value: Buffer.from(JSON.stringify(body)) };
+}

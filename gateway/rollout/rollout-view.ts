@@ -1,0 +1,105 @@
+import type { RolloutDevice } from '#core/contract/rollout.js';
+import { openStage, stateOf, type DeviceState } from './progress.js';
+import type { Rollout } from './rollout-book.js';
+import type { Rollouts } from './rollouts.js';
+
+export type RolloutStatus = 'running' | 'paused' | 'done' | 'failed' | 'aborted';
+
+/** A rollout as the HTTP API tells it. */
+export interface RolloutView {
+  readonly id: string;
+  readonly version: string;
+  readonly status: RolloutStatus;
+  /** Why it ended, for a person. */
+  readonly reason: string | null;
+  readonly createdUs: number;
+  readonly by: string;
+  readonly trialMs: number;
+  readonly maxFailures: number;
+  readonly maxWaitMs: number | null;
+  readonly completeness: boolean;
+  readonly archs: readonly string[];
+  /** The stage that is open now, from 0; -1 before the first. */
+  readonly stage: number;
+  readonly stages: readonly StageView[];
+  readonly devices: readonly RolloutDeviceView[];
+}
+
+export interface StageView {
+  readonly name: string;
+  readonly select: string;
+  readonly status: 'waiting' | 'open' | 'passed';
+  readonly openedUs: number | null;
+  readonly devices: number;
+  readonly offline: number;
+  /** How many devices are in each state; those of no device are left out. */
+  readonly states: Readonly<Partial<Record<DeviceState, number>>>;
+}
+
+export interface RolloutDeviceView {
+  readonly site: string;
+  readonly device: string;
+  readonly arch: string;
+  readonly stage: number;
+  readonly from: string;
+  readonly state: DeviceState;
+  readonly online: boolean;
+  /** What the device said of it. */
+  readonly reason: string | null;
+  /** Packs since the rollout began; null before they are looked at. */
+  readonly received: number | null;
+  readonly expected: number | null;
+}
+
+export function viewRollout(rollout: Rollout, rollouts: Rollouts): RolloutView {
+  const { id, head, end } = rollout;
+  const stage = openStage(rollout);
+  const views = rollout.devices.map((devices) => devices.map((device) => viewDevice(rollout, device, rollouts)));
+  const { version, createdUs, by, trialMs, maxFailures, maxWaitMs = null, completeness, releases } = head;
+  const stages = views.map((devices, n) => ({
+    ...head.stages[n]!,
+    status:
+      n > stage ? ('waiting' as const) : n < stage || end?.status === 'done' ? ('passed' as const) : ('open' as const),
+    openedUs: finite(rollout.openedUs.get(n)),
+    devices: devices.length,
+    offline: devices.filter(({ online }) => !online).length,
+    states: countStates(devices),
+  }));
+  return {
+    ...{ id, version, status: statusOf(rollout), reason: end?.reason ?? null, createdUs, by, trialMs, maxFailures },
+    ...{ maxWaitMs, completeness, archs: Object.keys(releases), stage, stages, devices: views.flat() },
+  };
+}
+
+export function statusOf({ end, order }: Pick<Rollout, 'end' | 'order'>): RolloutStatus {
+  if (order?.want === 'abort') return 'aborted';
+  return end?.status ?? (order?.want === 'pause' ? 'paused' : 'running');
+}
+
+function viewDevice(rollout: Rollout, device: RolloutDevice, rollouts: Rollouts): RolloutDeviceView {
+  const facts = rollouts.factsOf(rollout, device);
+  const { reported, since, isOnline: online } = facts;
+  const { site, device: name, arch, stage, from } = device;
+  const isOfThis = reported?.id.startsWith(rollout.id) === true;
+  return {
+    ...{ site, device: name, arch, stage, from, state: stateOf(rollout, device, facts), online },
+    reason: (isOfThis && reported.reason) || null,
+    received: since?.received ?? null,
+    expected: since?.expected ?? null,
+  };
+}
+
+function countStates(devices: readonly RolloutDeviceView[]): Partial<Record<DeviceState, number>> {
+  const counts: Partial<Record<DeviceState, number>> = {};
+  for (const { state } of devices) counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
+}
+
+function finite(timeUs: number | undefined): number | null {
+  return timeUs !== undefined && Number.isFinite(timeUs) ? timeUs : null;
+}
+
+/** For a list: without its devices. */
+export function summaryOf({ devices, ...view }: RolloutView): object {
+  return { ...view, devices: devices.length };
+}
