@@ -1,0 +1,205 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '#core/runtime/clock.js';
+import { fetchPart, partialOf, type FetchPartOptions } from '../../../edge/upgrade/fetch-part.js';
+import { tempDir } from '../../support/temp-dir.js';
+
+const content = randomBytes(300_000);
+const sha256 = createHash('sha256').update(content).digest('hex');
+const part = { name: 'app', bytes: content.length, sha256, unpackedBytes: 1 } as const;
+const etag = `"${sha256}"`;
+
+type Answer = (request: IncomingMessage, response: ServerResponse, count: number) => void;
+
+/** A server, and the requests that came. */
+async function source(answer: Answer) {
+  const requests: IncomingMessage['headers'][] = [];
+  const server = createServer((request, response) => {
+    requests.push(request.headers);
+    answer(request, response, requests.length);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+}
+
+/** As a good server does. */
+const good: Answer = ({ headers }, response) => {
+  const from = Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1] ?? 0);
+  const isSame = headers['if-range'] === undefined || headers['if-range'] === etag;
+  if (from === 0 || !isSame)
+    return void response.writeHead(200, { etag, 'content-length': content.length }).end(content);
+  const range = `bytes ${from}-${content.length - 1}/${content.length}`;
+  const head = { etag, 'content-range': range, 'content-length': content.length - from };
+  response.writeHead(206, head).end(content.subarray(from));
+};
+
+/** Sends the first bytes and then cuts the line. */
+const cut =
+  (bytes: number): Answer =>
+  (_request, response) => {
+    response.writeHead(200, { etag, 'content-length': content.length });
+    response.write(content.subarray(0, bytes), () => response.destroy());
+  };
+
+async function fetching(sources: readonly string[], options: Partial<FetchPartOptions> = {}) {
+  const path = join(await tempDir(), 'parts', sha256);
+  const troubles: string[] = [];
+  const over = new AbortController();
+  onTestFinished(() => over.abort());
+  // Waits between rounds are no part of what is tested.
+  const clock = { ...systemClock, sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 50, signal) };
+  const all = {
+    ...{ part, path, sources, clock, keepFreeBytes: 0, stallMs: 10_000, random: Math.random, signal: over.signal },
+    onBytes: () => undefined,
+    onTrouble: (reason: string) => troubles.push(reason),
+    ...options,
+  };
+  return { path, troubles, run: () => fetchPart(all), stop: () => over.abort() };
+}
+
+test('a part comes whole, below its hash', async () => {
+  const { url, requests } = await source(good);
+  const { path, run } = await fetching([`${url}/releases/`]);
+  await run();
+  expect(readFileSync(path).equals(content)).toBe(true);
+  expect(existsSync(partialOf(path))).toBe(false);
+  await run();
+  expect(requests).toHaveLength(1);
+});
+
+test('a line that is cut again and again is taken up where it ended', async () => {
+  const { url, requests } = await source((request, response, count) => {
+    if (count === 1) return cut(100_000)(request, response, count);
+    if (count > 2) return good(request, response, count);
+    const head = { etag, 'content-range': `bytes 100000-${content.length - 1}/${content.length}` };
+    response.writeHead(206, head);
+    response.write(content.subarray(100_000, 200_000), () => response.destroy());
+  });
+  const { path, run } = await fetching([url]);
+  await run();
+  expect(readFileSync(path).equals(content)).toBe(true);
+  expect(requests.map(({ range }) => range)).toEqual([undefined, 'bytes=100000-', 'bytes=200000-']);
+  expect(requests[2]!['if-range']).toBe(etag);
+});
+
+test('what came before a kill is not fetched again, even if its end is lost', async () => {
+  const { url, requests } = await source(good);
+  const { path, run, stop } = await fetching([url]);
+  const first = await source(cut(120_000));
+  const { path: other, run: begin, stop: end } = await fetching([first.url]);
+  const ended = begin().catch((error: unknown) => error);
+  await expect.poll(() => existsSync(partialOf(other)) && readFileSync(partialOf(other)).length).toBe(120_000);
+  end();
+  await ended;
+  mkdirSync(join(path, '..'), { recursive: true });
+  writeFileSync(partialOf(path), readFileSync(partialOf(other)).subarray(0, 90_000));
+  await run();
+  stop();
+  expect(readFileSync(path).equals(content)).toBe(true);
+  expect(requests.map(({ range }) => range)).toEqual(['bytes=90000-']);
+});
+
+test('a source that ignores ranges is read from the beginning', async () => {
+  const { url } = await source((request, response, count) => {
+    if (count === 1) return cut(50_000)(request, response, count);
+    response.writeHead(200, { 'content-length': content.length }).end(content);
+  });
+  const { path, run } = await fetching([url]);
+  await run();
+  expect(readFileSync(path).equals(content)).toBe(true);
+});
+
+test('a damaged beginning is found by the hash, and all is fetched anew', async () => {
+  const { url, requests } = await source(good);
+  const { path, run } = await fetching([url]);
+  mkdirSync(join(path, '..'), { recursive: true });
+  writeFileSync(partialOf(path), Buffer.alloc(250_000));
+  await run();
+  expect(readFileSync(path).equals(content)).toBe(true);
+  expect(requests.map(({ range }) => range)).toEqual(['bytes=250000-', undefined]);
+});
+
+const bad: Record<string, Answer> = {
+  'answers 404': (_request, response) => void response.writeHead(404).end('nothing here'),
+  'promises another length': (_request, response) =>
+    void response.writeHead(200, { 'content-length': 10 }).end('1234567890'),
+  'sends without end': (_request, response) => {
+    response.writeHead(200);
+    const more = () => response.write(Buffer.alloc(65_536), (error) => !error && setImmediate(more));
+    more();
+  },
+  'answers with another range': ({ headers }, response) => {
+    if (headers.range === undefined) return cut(1000)({ headers } as IncomingMessage, response, 1);
+    response.writeHead(206, { 'content-range': `bytes 5-9/${content.length}` }).end('12345');
+  },
+  'leads in a circle': (_request, response) => void response.writeHead(302, { location: '/again' }).end(),
+  'leads to no web address': (_request, response) =>
+    void response.writeHead(302, { location: 'file:///etc/passwd' }).end(),
+  'has other bytes': (_request, response) => void response.writeHead(200).end(randomBytes(content.length)),
+  'closes at once': (request) => void request.socket.destroy(),
+  'says nothing': () => undefined,
+  drips: (_request, response) => {
+    response.writeHead(200);
+    const drip = setInterval(() => response.write('x'), 5);
+    response.on('close', () => clearInterval(drip));
+  },
+};
+
+test.each(Object.entries(bad))('a source that %s is left for the next one', async (_name, answer) => {
+  const [first, second] = [await source(answer), await source(good)];
+  const { path, run } = await fetching([first.url, second.url], { stallMs: 15_000 });
+  await run();
+  expect(readFileSync(path).equals(content)).toBe(true);
+  expect(first.requests.length).toBeGreaterThan(0);
+});
+
+test('redirects are followed', async () => {
+  const target = await source(good);
+  const { url } = await source(({ url: path = '' }, response) => {
+    response.writeHead(307, { location: `${target.url}/elsewhere${path}` }).end();
+  });
+  const { path, run } = await fetching([url]);
+  await run();
+  expect(readFileSync(path).equals(content)).toBe(true);
+});
+
+test('where no source has the right bytes the part is refused', async () => {
+  const wrong: Answer = (_request, response) => void response.writeHead(200).end(randomBytes(content.length));
+  const { run } = await fetching([(await source(wrong)).url, (await source(wrong)).url]);
+  await expect(run()).rejects.toMatchObject({ name: 'RejectedError', code: 'corrupt' });
+});
+
+test('it goes on until a source is there', async () => {
+  const { url } = await source((request, response, count) => {
+    if (count < 4) return void response.writeHead(503).end();
+    good(request, response, count);
+  });
+  const { path, run, troubles } = await fetching([url]);
+  await run();
+  expect(troubles).toHaveLength(3);
+  expect(existsSync(path)).toBe(true);
+});
+
+test('what it fetched goes when the disk has no room left for others', async () => {
+  const big = randomBytes(5_000_000);
+  const hash = createHash('sha256').update(big).digest('hex');
+  const { url } = await source((_request, response) => void response.writeHead(200).end(big));
+  const { path, run, troubles, stop } = await fetching([url], {
+    part: { ...part, bytes: big.length, sha256: hash },
+    keepFreeBytes: 2 ** 52,
+  });
+  const ended = run().catch((error: unknown) => error);
+  await expect.poll(() => troubles.length).toBeGreaterThan(0);
+  expect(existsSync(partialOf(path))).toBe(false);
+  stop();
+  expect(await ended).toMatchObject({ code: 'stopped' });
+  expect(troubles[0]).toContain('bytes are free');
+});
