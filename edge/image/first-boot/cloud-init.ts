@@ -4,9 +4,11 @@ import { checkSetup } from './checked-setup.js';
 import { cmdlineFiles } from './cmdline.js';
 import { configFiles } from './config-txt.js';
 import type { FirstBootFormat, SystemSetup } from './first-boot.js';
-import { mountPointOf } from './mount-point.js';
 import { yamlText } from './quote.js';
 import { userGroups } from './user-groups.js';
+
+/** Where the systems that read it mount their boot partition. */
+const mountPoint = '/boot/firmware';
 
 /** Trixie, Ubuntu and others: the NoCloud seed lies on the boot partition. */
 export const cloudInit: FirstBootFormat = {
@@ -14,13 +16,11 @@ export const cloudInit: FirstBootFormat = {
   detect: (boot) => boot.read('user-data') !== undefined || boot.read('meta-data') !== undefined,
   files(setup, boot) {
     checkSetup(setup);
-    const mountPoint =
-      mountPointOf(boot) === '/boot' && boot.read('meta-data') === undefined ? '/boot' : '/boot/firmware';
     return [
       // The id on the command line goes before that of meta-data, where an older tool left one.
       ...cmdlineFiles(setup, boot, [`ds=nocloud;i=${setup.instanceId}`]),
       ...configFiles(setup, boot),
-      file('user-data', userData(setup, mountPoint)),
+      file('user-data', userData(setup)),
       file('meta-data', [`instance-id: ${yamlText(setup.instanceId)}`, 'dsmode: local']),
       ...networkFiles(setup),
     ];
@@ -31,7 +31,7 @@ function file(path: string, lines: readonly string[]): BootFile {
   return { path, bytes: Buffer.from(`${lines.join('\n')}\n`) };
 }
 
-function userData(setup: SystemSetup, mountPoint: string): string[] {
+function userData(setup: SystemSetup): string[] {
   const { hostname, user, sshKeys, timezone, wifi } = setup;
   const ssh = user !== undefined || sshKeys.length > 0;
   return [

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { SystemSetup } from './first-boot.js';
-import { connectionFiles, layConnection } from './network-manager.js';
+import { connectionFiles, layConnection, radioLines } from './network-manager.js';
 import { shellWord } from './quote.js';
 import { userGroups } from './user-groups.js';
 
@@ -31,18 +31,21 @@ finish() {
 }
 `;
 
+/** A function of the script. */
+type Step = readonly [name: string, lines: readonly string[]];
+
 /** The script that sets the system up, installs the agent and removes itself. POSIX sh; the setup has been checked. */
 export function firstrunScript(setup: SystemSetup): string {
   const { user, timezone, wifi, network, sshKeys } = setup;
-  const steps: [name: string, lines: readonly string[]][] = [['set_hostname', hostnameLines(setup)]];
+  const steps: Step[] = [['set_hostname', hostnameLines(setup)]];
   if (timezone !== undefined) steps.push(['set_timezone', timezoneLines(timezone)]);
   if (user !== undefined) steps.push(['set_user', userLines(user)]);
   if (sshKeys.length > 0) steps.push(['set_keys', keyLines(setup)]);
   if (user !== undefined || sshKeys.length > 0) steps.push(['enable_ssh', sshLines]);
-  if (wifi !== undefined || network !== undefined) steps.push(['set_network', networkLines(setup)]);
+  if (wifi !== undefined || network !== undefined) steps.push(...networkSteps(setup));
   if (wifi !== undefined) steps.push(['allow_wifi', radioLines]);
   // The system starts anew right after this: the service starts then.
-  steps.push(['install', ['sh "$boot/fieldline/install.sh" --no-start']]);
+  steps.push(['install_agent', ['sh "$boot/fieldline/install.sh" --no-start']]);
   const functions = steps.map(([name, lines]) => `${name}() {\n${indented(lines)}\n}\n`).join('\n');
   const calls = steps.map(([name]) => `  ${name} || say "${name} failed"`).join('\n');
   return `${head}\n${functions}${tail}\nmain() {\n${calls}\n  finish\n}\n\nmain\n`;
@@ -83,13 +86,10 @@ function timezoneLines(timezone: string): string[] {
 function userLines({ name, passwordHash }: NonNullable<SystemSetup['user']>): string[] {
   const groups = `for group in ${userGroups.join(' ')}; do`;
   return [
-    // The one that the image brings, under any name.
-    'first=$(getent passwd 1000 | cut -d: -f1)',
-    `if id ${name} >/dev/null 2>&1; then`,
-    '  :',
-    'elif [ -n "$first" ] && [ -x "$root/usr/lib/userconf-pi/userconf" ]; then',
+    // Renames the user that the image brings, and ends its asking for one at the screen.
+    'if [ -x "$root/usr/lib/userconf-pi/userconf" ]; then',
     `  "$root/usr/lib/userconf-pi/userconf" ${name} ${shellWord(passwordHash ?? '')}`,
-    'else',
+    `elif ! id ${name} >/dev/null 2>&1; then`,
     `  useradd --create-home --shell /bin/bash ${name} || return 1`,
     'fi',
     groups,
@@ -118,16 +118,13 @@ function keyLines({ user, sshKeys }: SystemSetup): string[] {
 
 const sshLines = ['systemctl enable ssh || systemctl enable sshd'];
 
-function networkLines(setup: SystemSetup): string[] {
+/** Each does nothing where the other is right. */
+function networkSteps(setup: SystemSetup): Step[] {
+  const has = '[ -d "$root/etc/NetworkManager" ]';
+  const connections = connectionFiles(setup).flatMap(layConnection);
   return [
-    'if [ -d "$root/etc/NetworkManager" ]; then',
-    '  mkdir -p "$root/etc/NetworkManager/system-connections"',
-    ...connectionFiles(setup).flatMap(layConnection),
-    'else',
-    ...supplicantLines(setup.wifi),
-    ...dhcpcdLines(setup),
-    '  :',
-    'fi',
+    ['set_network', [`${has} || return 0`, 'mkdir -p "$root/etc/NetworkManager/system-connections"', ...connections]],
+    ['set_old_network', [`${has} && return 0`, ...supplicantLines(setup.wifi), ...dhcpcdLines(setup)]],
   ];
 }
 
@@ -135,7 +132,8 @@ function networkLines(setup: SystemSetup): string[] {
 function supplicantLines(wifi: SystemSetup['wifi']): string[] {
   if (wifi === undefined) return [];
   return [
-    `cat >"$root/etc/wpa_supplicant/wpa_supplicant.conf" <<'END'`,
+    'rm -f "$root/etc/wpa_supplicant/wpa_supplicant.conf"',
+    `(umask 077 && cat >"$root/etc/wpa_supplicant/wpa_supplicant.conf") <<'END'`,
     `country=${wifi.country}`,
     'ctrl_interface=DIR=/var/run/wpa_supplicant GROUP=netdev',
     'update_config=1',
@@ -145,7 +143,6 @@ function supplicantLines(wifi: SystemSetup['wifi']): string[] {
     `\tpsk=${wifi.psk}`,
     '}',
     'END',
-    'chmod 600 "$root/etc/wpa_supplicant/wpa_supplicant.conf"',
   ];
 }
 
@@ -163,13 +160,3 @@ function dhcpcdLines({ wifi, network }: SystemSetup): string[] {
     'END',
   ];
 }
-
-/** An image is born with its radio off, until it is told a country. */
-const radioLines = [
-  'for state in "$root"/var/lib/systemd/rfkill/*:wlan; do',
-  '  if [ -e "$state" ]; then echo 0 >"$state"; fi',
-  'done',
-  'if [ -e "$root/var/lib/NetworkManager/NetworkManager.state" ]; then',
-  '  sed -i "s/^WirelessEnabled=false/WirelessEnabled=true/" "$root/var/lib/NetworkManager/NetworkManager.state"',
-  'fi',
-];

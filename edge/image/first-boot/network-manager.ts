@@ -44,5 +44,14 @@ function family(version: 4 | 6, network: SystemSetup['network']): string[] {
 /** Lines of a shell script that lay a connection down; $FIELDLINE_ROOT may stand before all paths. */
 export function layConnection({ name, text }: ConnectionFile): string[] {
   const path = `"\${FIELDLINE_ROOT:-}/etc/NetworkManager/system-connections/${name}.nmconnection"`;
-  return [`cat >${path} <<'END'`, ...text.replace(/\n$/, '').split('\n'), 'END', `chmod 600 ${path}`];
+  return [`(umask 077 && cat >${path}) <<'END'`, ...text.replace(/\n$/, '').split('\n'), 'END'];
 }
+
+/** Lines of a shell script: an image is born with its radio off, until it is told a country. */
+export const radioLines = [
+  'for state in "${FIELDLINE_ROOT:-}"/var/lib/systemd/rfkill/*:wlan; do',
+  '  if [ -e "$state" ]; then echo 0 >"$state"; fi',
+  'done',
+  'state=${FIELDLINE_ROOT:-}/var/lib/NetworkManager/NetworkManager.state',
+  'if [ -e "$state" ]; then sed -i "s/^WirelessEnabled=false/WirelessEnabled=true/" "$state"; fi',
+];

@@ -3,7 +3,7 @@ import { checkSetup } from './checked-setup.js';
 import { cmdlineFiles } from './cmdline.js';
 import { configFiles } from './config-txt.js';
 import type { FirstBootFormat, SystemSetup } from './first-boot.js';
-import { connectionFiles, layConnection } from './network-manager.js';
+import { connectionFiles, layConnection, radioLines } from './network-manager.js';
 import { tomlText, tomlTexts } from './quote.js';
 
 /** Where the commands find the boot partition; the tool itself looks nowhere else. */
@@ -86,8 +86,13 @@ function earlyCommands({ network }: SystemSetup): string[] {
 /** A static address, which the format's first version does not know: a connection of NetworkManager, laid down by a command. */
 function networkScript(setup: SystemSetup): BootFile[] {
   if (setup.network === undefined) return [];
-  const lines = ['#!/bin/sh', '# Written by fieldline flash: a static address.', 'set -eu', 'umask 077'];
-  for (const file of connectionFiles(setup)) lines.push(...layConnection(file));
-  lines.push('rm -f "$0"');
+  const lines = [
+    '#!/bin/sh',
+    '# Written by fieldline flash: a static address.',
+    'set -eu',
+    ...connectionFiles(setup).flatMap(layConnection),
+    ...(setup.wifi === undefined ? [] : radioLines),
+    'rm -f "$0"',
+  ];
   return [{ path: 'fieldline-network.sh', bytes: Buffer.from(`${lines.join('\n')}\n`) }];
 }
