@@ -28,6 +28,8 @@ export const environment = {
     const name = flashVariables.get(option);
     return name === undefined ? undefined : process.env[name] || undefined;
   },
+  /** The time of reproducible builds, https://reproducible-builds.org/specs/source-date-epoch/, in microseconds. */
+  sourceDateUs: (): number | undefined => Number(process.env['SOURCE_DATE_EPOCH']) * 1e6 || undefined,
   /** Which of several processes behind one port this is, from 1. */
   processNumber: (): number | undefined => Number(process.env[processNumberVariable]) || undefined,
 } as const;

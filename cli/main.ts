@@ -10,6 +10,7 @@ import { addEdgeDocs } from './commands/edge-docs.js';
 import { addEdgeReduce } from './commands/edge-reduce.js';
 import { addGatewayDocs } from './commands/gateway-docs.js';
 import { addParts } from './commands/parts.js';
+import { addRelease } from './commands/release.js';
 import { addReport } from './commands/report.js';
 import { addSimulate } from './commands/simulate.js';
 import { addUp } from './commands/up.js';
@@ -43,6 +44,7 @@ for (const add of [
   addSimulate,
   addReport,
   addDevice,
+  addRelease,
   addConfig,
   addDeadLetters,
 ])

@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { releaseFiles } from '#core/contract/release-files.js';
-import { signRelease, type ReleaseManifest } from '#core/contract/release.js';
+import { releaseManifestSchema, signRelease, type ReleaseManifest } from '#core/contract/release.js';
 import { systemClock } from '#core/runtime/clock.js';
 import { FatalError, messageOf } from '#core/runtime/errors.js';
 import { appFiles, bundleAgent, type BundledAgent } from './app.js';
@@ -27,7 +27,8 @@ export const buildRelease: ReleaseFor = async (wanted) => {
   progress?.('packing the agent', 0.7);
   const app = { bytes: await xz(await tarOf(files), progress), unpackedBytes: unpackedBytes(files) };
   const archives = runtime ? { app, runtime } : { app };
-  const manifest: ReleaseManifest = {
+  // Parsed, so that its keys have the order that a signed one has.
+  const manifest = releaseManifestSchema.parse({
     ...{ type: 'fieldline-release', format: 1, arch },
     version: wanted.version ?? defaultVersion(agent, files),
     builtUs: wanted.builtUs ?? systemClock.nowUs(),
@@ -35,7 +36,7 @@ export const buildRelease: ReleaseFor = async (wanted) => {
     parts: Object.entries(archives).map(([name, { bytes, unpackedBytes: room }]) => ({
       ...{ name: name as 'app' | 'runtime', bytes: bytes.length, sha256: hashOf(bytes), unpackedBytes: room },
     })),
-  };
+  } satisfies ReleaseManifest);
   const there = await sameRelease(manifest, wanted);
   if (there) return there;
   progress?.(`writing ${join(releases, releaseFiles.manifest(manifest))}`, 0.95);

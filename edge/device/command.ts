@@ -17,6 +17,7 @@ export interface Speech {
 export const commandOptions = {
   config: { type: 'string' },
   json: { type: 'boolean' },
+  version: { type: 'string' },
   'log-level': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;

@@ -1,9 +1,12 @@
 import { Registry } from 'prom-client';
 import { systemClock } from '#core/runtime/clock.js';
 import { createLogger } from '#core/runtime/logger.js';
+import { messageOf } from '#core/runtime/errors.js';
 import { createEdge } from '../main.js';
+import { applyExitCode, applyRelease } from '../upgrade/apply-release.js';
 import { exitCodes, UsageError, type Command, type CommandOptions, type Speech } from './command.js';
 import { loadDeviceConfig } from './config.js';
+import { environment } from './environment.js';
 import { installedRelease } from './installed-release.js';
 import { runDevice } from './run.js';
 
@@ -15,6 +18,7 @@ export const commands = {
   run: async ({ config = defaultConfig, 'log-level': level = 'info' }) =>
     runDevice(await loadDeviceConfig(config), { logger: createLogger({ level: levelOf(level) }) }),
   'check-config': checkConfig,
+  'apply-release': install,
   version: (options, { print }) => {
     const { version, manifest } = installedRelease();
     const facts = { version, arch: manifest?.arch ?? process.arch, node: process.versions.node };
@@ -33,6 +37,18 @@ async function checkConfig({ config = defaultConfig }: CommandOptions, { print }
   });
   print(`${config} is good: ${device.site}/${device.device} sends to ${edge.gateway.url}`);
   return exitCodes.done;
+}
+
+/** For guard.sh, which goes by the exit code: 1 the release is refused, 75 the same call may succeed another time. */
+async function install({ version }: CommandOptions, { complain }: Speech): Promise<number> {
+  if (version === undefined) throw new UsageError('apply-release wants --version, the release that is expected');
+  try {
+    await applyRelease({ root: environment.root(), version });
+    return exitCodes.done;
+  } catch (error) {
+    complain(messageOf(error));
+    return applyExitCode(error);
+  }
 }
 
 function levelOf(text: string): (typeof levels)[number] {

@@ -12,6 +12,7 @@ Commands:
 Options:
   --config <file>      configuration, see docs/configuration.md (default: /etc/fieldline/edge.yaml)
   --log-level <level>  debug, info, warn or error (default: info)
+  --version <version>  apply-release: the release that is expected
   --json               version: as one JSON value
   -h, --help           print this
 
@@ -19,4 +20,4 @@ Examples:
   agent.mjs check-config --config /etc/fieldline/edge.yaml
   agent.mjs run --config /etc/fieldline/edge.yaml
 
-Exit codes: 0 done, 1 the work failed, 2 bad usage or configuration.`;
+Exit codes: 0 done, 1 the work failed, 2 bad usage or configuration; apply-release: 1 refused, 75 try again later.`;
