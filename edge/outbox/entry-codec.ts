@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '#core/runtime/crc32.js';
 import type { SequenceRange } from '#core/contract/sequence-ranges.js';
 import type { Entry, Lane } from './outbox.js';
 

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '#core/runtime/crc32.js';
 import { parseJson } from '#core/contract/alert.js';
 import { deviceCommandSchema, type DeviceCommand, type DeviceCommandResult } from '#core/contract/device-commands.js';
 import type { Clock } from '#core/runtime/clock.js';
