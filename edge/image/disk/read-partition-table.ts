@@ -16,6 +16,11 @@ export function readPartitionTable(blocks: Blocks): PartitionTable {
   return { ...table, partitions };
 }
 
+/** Throws RejectedError `refused` if this is not how a disk with partitions begins. */
+export function checkFirstSector(bytes: Uint8Array): void {
+  if (parseBootRecord(bytes.subarray(0, sectorBytes)) === undefined) throw noTable(bytes.subarray(0, sectorBytes));
+}
+
 function readTable(blocks: Blocks): PartitionTable {
   if (blocks.sizeBytes < 2 * sectorBytes) throw new RejectedError('refused', 'it is too small for a partition table');
   const sector = new Uint8Array(sectorBytes);
@@ -24,7 +29,7 @@ function readTable(blocks: Blocks): PartitionTable {
   if (hasHeaderAt(blocks, 4096)) {
     throw new RejectedError('refused', 'it is made for sectors of 4,096 bytes; a card has sectors of 512 bytes');
   }
-  if (entries === undefined) throw new RejectedError('refused', whatInstead(sector));
+  if (entries === undefined) throw noTable(sector);
   if (!entries.some(({ type }) => type === gptType)) {
     return { scheme: 'mbr', partitions: mbrPartitions(blocks, entries), warnings: [] };
   }
@@ -45,6 +50,10 @@ function hasHeaderAt(blocks: Blocks, positionBytes: number): boolean {
 function hybridWarnings(entries: readonly MbrEntry[]): readonly string[] {
   if (entries.every(({ type }) => type === gptType)) return [];
   return ['The disk has two partition tables (a hybrid MBR); its GPT was used.'];
+}
+
+function noTable(sector: Uint8Array): RejectedError {
+  return new RejectedError('refused', whatInstead(sector));
 }
 
 function whatInstead(sector: Uint8Array): string {

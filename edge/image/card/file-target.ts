@@ -1,0 +1,94 @@
+import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { RejectedError, systemCode } from '#core/runtime/errors.js';
+import { fileBlocks } from '../disk/blocks.js';
+import type { ImageTarget } from './image-target.js';
+import { stretchBytes } from './marked-blocks.js';
+import { writeAll } from './write-all.js';
+
+/** What a file system gives out at least; zeros of this size and place become holes. */
+const pageBytes = 4096;
+const zeros = Buffer.alloc(pageBytes);
+
+/**
+ * A file beside `out`, renamed to it when it is whole. Zeros are left out, so that it takes what it holds. Throws RejectedError
+ * `refused` if `out` exists and may not be replaced.
+ */
+export async function openFileTarget(out: string, overwrite: boolean): Promise<ImageTarget> {
+  await checkFree(out, overwrite);
+  const path = `${out}.partial`;
+  // What a killed run left is removed; one that still runs finds out when it renames.
+  await rm(path, { force: true });
+  const file = await open(path, 'wx+');
+  let writtenBytes = 0;
+  return {
+    path,
+    writtenBytes: () => writtenBytes,
+    take: async (index, bytes) => {
+      for (const { start, end } of runsWithData(bytes)) {
+        await writeAll(file, bytes.subarray(start, end), index * stretchBytes + start);
+        writtenBytes += end - start;
+      }
+    },
+    edit: async (imageBytes) => {
+      await file.truncate(imageBytes);
+      return fileBlocks(file.fd, path, imageBytes);
+    },
+    sync: () => file.sync(),
+    finish: async () => {
+      await checkFree(out, overwrite);
+      await checkOurs(file, path);
+      await rename(path, out);
+      await file.close();
+      await syncFolder(dirname(out));
+    },
+    discard: async () => {
+      const isOurs = await checkOurs(file, path).then(
+        () => true,
+        () => false,
+      );
+      await file.close();
+      if (isOurs) await rm(path, { force: true });
+    },
+  };
+}
+
+/** The parts of a stretch that are not zero, page by page. */
+function* runsWithData(bytes: Uint8Array): Iterable<{ readonly start: number; readonly end: number }> {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let start = -1;
+  for (let at = 0; at < buffer.length; at += pageBytes) {
+    const end = Math.min(at + pageBytes, buffer.length);
+    const isZero = buffer.compare(zeros, 0, end - at, at, end) === 0;
+    if (!isZero && start < 0) start = at;
+    if (isZero && start >= 0) yield { start, end: at };
+    if (isZero) start = -1;
+  }
+  if (start >= 0) yield { start, end: buffer.length };
+}
+
+async function checkFree(out: string, overwrite: boolean): Promise<void> {
+  const existing = await stat(out).catch((error: unknown) => {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    return undefined;
+  });
+  if (existing === undefined || (existing.isFile() && overwrite)) return;
+  const why = existing.isFile() ? 'exists already, and is not replaced unless that is asked for' : 'is not a file';
+  throw new RejectedError('refused', `${out} ${why}`);
+}
+
+async function checkOurs(file: FileHandle, path: string): Promise<void> {
+  const [ours, there] = await Promise.all([file.stat(), stat(path)]);
+  if (ours.ino === there.ino && ours.dev === there.dev) return;
+  throw new RejectedError('refused', `${path} is being written by somebody else`);
+}
+
+/** A new name is safe when its folder is. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
