@@ -47,7 +47,8 @@ export function createLine(config: FieldlineConfig, { data, secret, clock, logge
   const log = openLog(config.profile, config.log, { data, ...seams });
   const store = openStore(config.profile, config.store, { data, influxToken: environment.influxToken(), ...seams });
   const ingest = createIngest(config, { data, log, store, ...seams });
-  const gateway = createGateway(config.gateway, { log, secret, data, ...seams });
+  const completenessOf: typeof serve.completenessOf = (...asked) => serve.completenessOf(...asked);
+  const gateway = createGateway(config.gateway, { log, secret, data, completenessOf, ...seams });
   const mqttUrl = () => `mqtt://127.0.0.1:${gateway.address().port}`;
   const edges = new Edges({ config, data, secret, gatewayUrl: mqttUrl, clock, logger, registry });
   const serve = createServe(config, {

@@ -64,6 +64,8 @@ export type ServeDependencies = CloudDependencies &
 export interface ServeLine extends Part {
   /** Known after `start`. */
   port(): number;
+  /** What the store has of what a device sent since a pack of it; undefined for a device that told nothing of its packs. */
+  completenessOf: ApiServer['completenessSince'];
 }
 
 /** The API and the console. It answers before the announcements are read, and says that it is not ready. */
@@ -79,5 +81,6 @@ export function createServe(
   const api = new ApiServer({ ...seams, ...config.http, assetsDir, fleet, retention });
   const parts = [api, fleet, resender];
   const start = () => startAll(parts);
-  return { start, stop: (deadlineMs) => stopAll(parts, deadlineMs), port: () => api.port };
+  const completenessOf: ServeLine['completenessOf'] = (...asked) => api.completenessSince(...asked);
+  return { start, stop: (deadlineMs) => stopAll(parts, deadlineMs), port: () => api.port, completenessOf };
 }

@@ -50,6 +50,8 @@ export interface Devices {
   /** Whether somebody adopted the device. */
   has(device: DeviceId): boolean;
   isRetired(device: DeviceId): boolean;
+  /** What operators said of it. */
+  stateOf(device: DeviceId): 'unknown' | 'adopted' | 'retired';
   /** An operator knows the device: from now on it may speak, unless it was retired. */
   adopt(device: DeviceId): Promise<void>;
   /** A device has subscribed to its commands. */
@@ -80,6 +82,7 @@ export function createDevices(options: DevicesOptions): Devices {
       return registry.screen(message, commands.screen(message, decoded));
     },
     has: (device) => registry.stateOf(device) === 'adopted',
+    stateOf: (device) => registry.stateOf(device),
     isRetired: (device) => registry.stateOf(device) === 'retired',
     adopt: async (device) => {
       if (registry.stateOf(device) === 'unknown') await registry.adopt(device, 'operator');

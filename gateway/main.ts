@@ -34,6 +34,8 @@ import { openBroker } from './open-broker.js';
 import { Relay } from './relay/relay.js';
 import { openSpool } from './spool/open-spool.js';
 import type { SpooledLog } from './spool/spooled-log.js';
+import type { CompletenessOf } from './rollout/completeness.js';
+import { openFleet } from './rollout/open-fleet.js';
 import { Moves } from './sessions/moves.js';
 import { TimeAnswers } from './relay/time-answers.js';
 
@@ -50,6 +52,8 @@ export interface GatewayDependencies {
   readonly secret: Uint8Array;
   /** Where the spool lies, if the configuration names no place. */
   readonly data?: Pick<DataDirectory, 'file'>;
+  /** Whether the store has what devices sent; without it no rollout can wait for that. */
+  readonly completenessOf?: CompletenessOf | undefined;
   /** Which gateway of several this is: the host, and the process of it, from 1. */
   readonly place?: { readonly host: string; readonly process?: number | undefined };
   /** Yields [0, 1): spreads retries. */
@@ -71,6 +75,8 @@ export interface Gateway extends Part {
   notReady(): readonly string[];
   /** Sends a command, QoS 1, to a connected device. Throws RetryableError `unavailable` if it is not connected. */
   publishCommand(device: DeviceId, id: string, payload: Uint8Array): Promise<void>;
+  /** Where the parts of releases alone are served; known after `start`, undefined without a port of their own. */
+  releasesPort(): number | undefined;
   /** Where operators say what configs they desire, for an HTTP server of the process. */
   readonly door: HttpDoor;
 }
@@ -103,6 +109,14 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   const identity = createIdentity({ ...config.mqtt, sources: foreign.router.sources, enrols, secret, logger });
   const { book } = identity;
   const enrolments = new Enrolments({ ...seams, registry, config: config.enrolment, book });
+  const fleet = openFleet({
+    ...{ ...seams, ...config, registry, publishRetained },
+    ...{ data: dependencies.data, completenessOf: dependencies.completenessOf },
+    stateOf: (device) => devices.stateOf(device),
+    isRetired: (device) => devices.isRetired(device),
+    isConnected: (device) => [...broker.connectionsOf(device)].length > 0,
+    listening: () => ({ ...broker.address(), tls: config.mqtt.tls !== undefined, own: !config.external }),
+  });
   const events = new DeviceEvents({
     log,
     clock,
@@ -110,13 +124,15 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     onRecord: (record) => {
       book.learn(record);
       enrolments.saw(record);
+      fleet.learnAny(record);
     },
-    listeners: [(e) => moves.learn(e), (e) => devices.learn(e), (e) => guard.learn(e), foreign.learn],
+    listeners: [(e) => moves.learn(e), (e) => devices.learn(e), (e) => guard.learn(e), foreign.learn, fleet.learn],
   });
   const next: typeof relay.submit = (message, decoded) => {
     if (isForeign(message)) return relay.submit(message, decoded);
     if (aside?.takes(message, decoded)) return;
     moves.take(message, decoded);
+    if (decoded.kind === 'pack') fleet.contacts.took(message.topic);
     answers.take(message, decoded);
     if (guard.passes(message, decoded)) relay.submit(message, devices.screen(message, decoded));
   };
@@ -126,8 +142,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     ...{ place, identity, audit, intake, clock, logger, random, registry },
     router: foreign.router,
     onReading: (device) => devices.reads(device),
-    enrolments,
-    refuses,
+    ...{ enrolments, refuses, contacts: fleet.contacts },
   });
   const parts = [
     audit,
@@ -140,6 +155,7 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     broker,
     foreign.notices,
     ...devices.parts,
+    ...fleet.parts,
   ];
   const letters = openDeadLetters({
     ...{ ...seams, registry, router: foreign.router, takeForeign: foreign.take },
@@ -158,8 +174,10 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
       logHealthy: log.healthy(),
     }),
     publishCommand,
+    releasesPort: () => fleet.releasesPort(),
     door: joinDoors(
       devices.door,
+      fleet.door,
       new CredentialsDoor({ ...seams, book }),
       new EnrolmentDoor({ ...seams, ...devices, book, config: config.enrolment }),
       letters,

@@ -2,6 +2,7 @@ import { systemClock as clock } from '#core/runtime/clock.js';
 import { OpsServer } from '#core/runtime/ops-server.js';
 import { createGateway, loadSecret } from '../../gateway/main.js';
 import { deviceSecretFile } from '../commands/common.js';
+import { askCompleteness } from '../ask-completeness.js';
 import { environment } from '../environment.js';
 import { processNumber, WorkerOps } from '../processes/worker.js';
 import type { PartLine } from './part-line.js';
@@ -12,7 +13,10 @@ export const gatewayLine: PartLine = async (seams) => {
   const secret = await loadSecret(deviceSecretFile(config), { create: true });
   const log = openSharedLog(seams);
   const place = { host: environment.deviceName(), process: processNumber() };
-  const gateway = createGateway(config.gateway, { log, secret, clock, logger, registry, data: seams.data, place });
+  const { api } = config.gateway.rollout;
+  const completenessOf = api === undefined ? undefined : askCompleteness(api);
+  const shared = { log, secret, clock, logger, registry, data: seams.data };
+  const gateway = createGateway(config.gateway, { ...shared, place, completenessOf });
   const ops = { registry, notReady: () => gateway.notReady(), door: gateway.door };
   const isOneOfSeveral = place.process !== undefined;
   return [

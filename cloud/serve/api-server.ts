@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import type { Registry } from 'prom-client';
+import type { DeviceId } from '#core/contract/names.js';
 import type { EventLog } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { FatalError, messageOf } from '#core/runtime/errors.js';
@@ -15,6 +16,7 @@ import type { LatencySummary } from '../ingest/latency.js';
 import { defaultRetention, type Retention, type SeriesStore } from '../store/store.js';
 import type { ApiContext, ApiRequest, Route } from './api-context.js';
 import { Assets } from './assets.js';
+import { completenessSince, type PackMark } from './completeness-since.js';
 import type { Fleet } from './fleet.js';
 import { guard, hostNames, securityHeaders } from './guard.js';
 import { inTime } from './in-time.js';
@@ -84,6 +86,11 @@ export class ApiServer implements Part {
   /** Known after `start`. */
   get port(): number {
     return this.boundPort;
+  }
+
+  /** What `GET /api/v1/completeness` answers. */
+  completenessSince(device: DeviceId, since: PackMark): ReturnType<typeof completenessSince> {
+    return completenessSince(device, since, this.api);
   }
 
   /** Throws FatalError `port-in-use`, or `bad-config` for a host that others reach without `insecure`. */

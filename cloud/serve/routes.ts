@@ -1,5 +1,6 @@
 import { alertsRoute } from './alerts-route.js';
 import type { ApiContext, Route } from './api-context.js';
+import { completenessRoute } from './completeness-since.js';
 import { devicesRoute } from './devices-route.js';
 import { exportLogRoute, exportPointsRoute, exportRollupsRoute } from './export-routes.js';
 import { queryRoute } from './query-route.js';
@@ -7,6 +8,7 @@ import { seriesRoute } from './series-route.js';
 
 /** The routes that answer from the context alone; the pipeline and the live stream have state of their own. */
 export const routes = {
+  '/api/v1/completeness': completenessRoute,
   '/api/v1/devices': devicesRoute,
   '/api/v1/series': seriesRoute,
   '/api/v1/query': queryRoute,

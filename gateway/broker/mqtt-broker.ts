@@ -13,6 +13,7 @@ import { LoginAudit } from '../audit/login-audit.js';
 import type { Enrolments } from '../enrolment/enrolments.js';
 import { askOn, endEnrolment } from '../enrolment/ask-on-connection.js';
 import { enrolling } from '../enrolment/rights.js';
+import type { Contacts } from '../contact/contacts.js';
 import type { CertificateOwner } from '../identity/certificate-owner.js';
 import type { Identity } from '../identity/identity.js';
 import type { MessageSink } from '../intake/message.js';
@@ -58,6 +59,7 @@ export interface MqttBrokerOptions {
   readonly enrolments?: Pick<Enrolments, 'answer' | 'spoken'> | undefined;
   /** Why a device may not speak although it showed who it is. */
   readonly refuses?: (device: DeviceId) => RefusalReason | undefined;
+  readonly contacts?: Pick<Contacts, 'refused' | 'watch'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly registry: Registry;
@@ -95,7 +97,7 @@ export class MqttBroker implements DeviceBroker {
 
   constructor(private readonly options: MqttBrokerOptions) {
     const { limits, registry, logger, clock, intake, identity, audit } = options;
-    this.refusals = new Refusals(registry, logger, clock);
+    this.refusals = new Refusals(registry, logger, clock, options.contacts?.refused);
     this.budget = openBudget({ limits: holdLimits(limits), clock, logger, registry });
     this.admission = new ConnectAdmission({
       perSecond: limits.connectsPerSecond,
@@ -285,6 +287,7 @@ export class MqttBroker implements DeviceBroker {
     stream.certificate = certificate;
     stream.mayOnlyEnrol = mayOnlyEnrol;
     this.streams.add(stream);
+    this.options.contacts?.watch(stream);
     stream.once('close', () => this.streams.delete(stream));
     stream.client = this.aedes.handle(stream);
   }

@@ -57,6 +57,7 @@ export class Refusals {
     registry: Registry,
     private readonly logger: Logger,
     private readonly clock: Clock,
+    private readonly onRefusal?: (reason: RefusalReason, detail: string, who: object) => void,
   ) {
     this.counter = new Counter({
       name: 'fieldline_gateway_refused_total',
@@ -69,6 +70,7 @@ export class Refusals {
   add(reason: RefusalReason, detail: string, who: object): Refusal {
     this.counts.set(reason, (this.counts.get(reason) ?? 0) + 1);
     this.counter.inc({ reason });
+    this.onRefusal?.(reason, detail, who);
     const nowMs = this.clock.monotonicMs();
     if (nowMs >= (this.silentUntilMs.get(reason) ?? 0)) {
       this.silentUntilMs.set(reason, nowMs + silentMs);

@@ -13,7 +13,9 @@ export interface KnownDevice extends DeviceId {
   /** Of the agent, as its newest birth names it. */
   readonly version: string;
   readonly session: string;
+  /** When the log took its birth, and when the device says that was. */
   readonly bornUs: number;
+  readonly saidUs: number;
   readonly epoch: string;
   readonly lastSeq: number;
   readonly labels: Labels;
@@ -72,11 +74,12 @@ export class FleetBook {
 
   private bear({ site, device }: DeviceId, birth: ReturnType<typeof birthSchema.parse>, bornUs: number): void {
     const key = deviceKey({ site, device });
-    const { version, session, epoch, lastSeq, catalogue } = birth;
+    const { version, session, epoch, lastSeq, catalogue, timeUs: saidUs } = birth;
     const before = this.known.get(key) ?? this.early.get(key) ?? { lastSeenUs: bornUs };
     this.early.delete(key);
     const labels = labelsOf(catalogue.sensors);
-    this.known.set(key, { ...before, site, device, version, session, bornUs, epoch, lastSeq, labels });
+    const told = { site, device, version, session, bornUs, saidUs, epoch, lastSeq, labels };
+    this.known.set(key, { ...before, ...told });
   }
 
   private change(key: string, change: Partial<KnownDevice>): void {

@@ -10,6 +10,8 @@ import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { observe } from '#core/runtime/metrics.js';
 import type { AuditSink } from '../audit/audit.js';
+import { ContactDoor, type ContactDoorOptions } from '../contact/contact-door.js';
+import { Contacts } from '../contact/contacts.js';
 import { DesiredReleases } from '../desired/desired-releases.js';
 import type { DeviceEventRecord } from '../desired/device-events.js';
 import { ReleaseDoor } from '../desired/release-door.js';
@@ -38,15 +40,19 @@ export interface FleetOptions {
   /** Says something to devices, retained. */
   readonly publishRetained: (topic: string, payload: Uint8Array) => Promise<void>;
   readonly isRetired: (device: DeviceId) => boolean;
+  readonly stateOf: ContactDoorOptions['stateOf'];
+  readonly isConnected: (device: DeviceId) => boolean;
+  readonly listening: ContactDoorOptions['listening'];
 }
 
-/** What devices run: the releases that are kept, what each device is to run, and rollouts. */
+/** What devices run, and what was heard of them: the releases that are kept, what each device is to run, and rollouts. */
 export interface FleetRelease {
   /** Takes a record of `device-events` of a device. */
   learn(event: DeviceEventRecord): void;
   /** Takes any record of `device-events`. */
   learnAny(record: StoredRecord): void;
   readonly door: HttpDoor;
+  readonly contacts: Contacts;
   /** To be started after the broker. */
   readonly parts: readonly Part[];
   /** The port of the parts alone; known after the start, undefined without one. */
@@ -60,11 +66,13 @@ export function openFleet(options: FleetOptions): FleetRelease {
   const desired = new DesiredReleases({ ...options, publish });
   const fleet = new FleetBook(logger);
   const rollouts = new Rollouts({ ...options, ...options.rollout, desired, fleet });
+  const contacts = new Contacts(options);
   const seams = { ...options, desired, fleet };
   const { url } = options.releases;
   const doors: HttpDoor[] = [
     new ReleaseDoor(seams),
     new FleetDoor({ ...seams, ...options.rollout }),
+    new ContactDoor({ ...options, contacts, knownOf: (device) => fleet.get(device) }),
     new RolloutDoor({ ...seams, rollouts, folder: releases?.folder, url }),
   ];
   observe(registry, 'fieldline_gateway_rollouts_underway', 'Rollouts that are running or paused', () => {
@@ -76,6 +84,7 @@ export function openFleet(options: FleetOptions): FleetRelease {
       fleet.learn(event);
       rollouts.noticed();
     },
+    contacts,
     learnAny: (record) => rollouts.learn(record),
     door: joinDoors(...doors, ...(releases ? [releases.door] : [])),
     parts: [...(releases?.parts ?? []), desired, rollouts],

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { epochSchema, nameSchema, type DeviceId } from '#core/contract/names.js';
+import { answerJson, queryOf, type ApiContext, type Route } from './api-context.js';
+import { rangesOf } from './device-view.js';
+import type { Fleet } from './fleet.js';
+import type { LedgerCache } from './ledger-cache.js';
+import { parseParameters } from './parameters.js';
+import { ProblemError } from './problem.js';
+
+/** A pack of a device in one life of its outbox; -1 is before the first. */
+export interface PackMark {
+  readonly epoch: string | undefined;
+  readonly seq: number;
+}
+
+/** What the store has of what a device sent since a pack of it. */
+export interface CompletenessSince {
+  readonly session: string;
+  readonly epoch: string;
+  /** The last pack number that is known to be given out; -1 before the first. */
+  readonly lastSeq: number;
+  readonly received: number;
+  readonly expected: number;
+  /** The first number since then that is not in the store. */
+  readonly firstMissing: number | null;
+  /** Whether none is missing. What is on its way is, for a moment. */
+  readonly holds: boolean;
+}
+
+const parameters = z.object({
+  site: nameSchema,
+  device: nameSchema,
+  epoch: epochSchema.optional(),
+  since: z
+    .string()
+    .regex(/^-1$|^\d{1,15}$/, 'not a pack number')
+    .transform(Number)
+    .default(-1),
+});
+
+/**
+ * Counts the packs behind `since.seq`, the last one that a device had made in `since.epoch`; in another epoch all of them.
+ * Undefined for a device that never told of its outbox. Throws RetryableError `unavailable` while the store is away.
+ */
+export async function completenessSince(
+  device: DeviceId,
+  since: PackMark,
+  { fleet, ledger }: { readonly fleet: Fleet; readonly ledger: Pick<LedgerCache, 'get'> },
+): Promise<CompletenessSince | undefined> {
+  const owner = fleet.registrations.ownerOf(device, Infinity);
+  const outbox = fleet.device(owner)?.outbox();
+  if (!outbox) return undefined;
+  const { session, epoch } = outbox;
+  const ranges = rangesOf(fleet.registrations.namesOf(owner), epoch, await ledger.get());
+  const lastSeq = Math.max(outbox.lastSeq, ranges?.highest ?? -1);
+  const from = since.epoch === epoch ? since.seq + 1 : 0;
+  const gaps = lastSeq < from ? [] : (ranges?.missing(from, lastSeq) ?? [[from, lastSeq] as const]);
+  const missing = gaps.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+  const expected = Math.max(0, lastSeq - from + 1);
+  const firstMissing = gaps[0]?.[0] ?? null;
+  return { session, epoch, lastSeq, received: expected - missing, expected, firstMissing, holds: missing === 0 };
+}
+
+/** `GET /api/v1/completeness?site=&device=[&epoch=&since=]` */
+export function completenessRoute(api: ApiContext): Route {
+  return async (c) => {
+    const { site, device, epoch, since } = parseParameters(parameters, queryOf(c));
+    const found = await completenessSince({ site, device }, { epoch, seq: since }, api);
+    if (!found) throw new ProblemError(404, 'not-found', `${site}/${device} has told nothing of its packs.`);
+    return answerJson(found);
+  };
+}
