@@ -1,10 +1,11 @@
-// Also a program: `node dist/test/servers/ensure.js [kafka] [influxdb] [mosquitto] [chromium] [socat] [telegraf] [tahu] [shellcheck] [cloud-init] [mtools] [dosfstools] [qemu-user]`
+// Also a program: `node dist/test/servers/ensure.js [kafka] [influxdb] [mosquitto] [chromium] [socat] [telegraf] [tahu] [shellcheck] [cloud-init] [mtools] [dosfstools] [qemu-user] [node-runtimes]`
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cacheRoot, type Progress } from './cache.js';
 import { installDebian, type DebianProgram } from './install-debian.js';
 import { installInfluxdb } from './install-influxdb.js';
 import { installKafka } from './install-kafka.js';
+import { installNodeRuntimes } from './install-node-runtimes.js';
 import { installTahu } from './install-tahu.js';
 import { installTelegraf } from './install-telegraf.js';
 import { skipOrThrow } from './missing-server.js';
@@ -100,6 +101,7 @@ const servers = {
   mtools: { why: 'reads a FAT with code that is not ours', install: (p: Progress) => installDebian(mtools, p) },
   dosfstools: { why: 'makes a FAT, and checks it', install: (p: Progress) => installDebian(dosfstools, p) },
   'qemu-user': { why: 'runs the bundles for ARM', install: (p: Progress) => installDebian(qemuUser, p) },
+  'node-runtimes': { why: 'Node for boards, run under qemu-user', install: installNodeRuntimes },
 } satisfies Record<string, { why: string; install: (progress: Progress) => Promise<Installed> }>;
 
 export type ServerName = keyof typeof servers;
