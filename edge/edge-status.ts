@@ -4,6 +4,8 @@ import type { Agent, AgentStatus } from './agent.js';
 import type { ClockStatus, DeviceClock } from './clock/device-clock.js';
 import type { ConfigOutcome } from './desired-config/config-state.js';
 import type { Outbox, OutboxStatus } from './outbox/outbox.js';
+import type { OwnData } from './upgrade/own-data.js';
+import type { Upgrade, UpgradeStatus } from './upgrade/upgrade.js';
 import type { MqttUplink, UplinkStatus } from './uplink/mqtt-uplink.js';
 
 export interface EdgeStatus {
@@ -14,6 +16,10 @@ export interface EdgeStatus {
   readonly clock: ClockStatus;
   /** What became of the config from afar; undefined if none ever was in force. */
   readonly config: ConfigOutcome | undefined;
+  /** Undefined where this device takes no releases. */
+  readonly upgrade: UpgradeStatus | undefined;
+  /** For how long the oldest write to the outbox has been under way, in milliseconds. */
+  readonly oldestAppendMs: number;
   /** The conservation counters of agent and outbox. */
   readonly stages: readonly StageSnapshot[];
 }
@@ -27,6 +33,8 @@ export function edgeStatus(
   uplink: MqttUplink,
   desired: { readonly outcome: ConfigOutcome | undefined },
   clock: DeviceClock,
+  upgrade: Upgrade | undefined,
+  own: OwnData,
 ): EdgeStatus {
   const { sensors, waitingPoints, outboxFailure, ...stage } = agent.status();
   return {
@@ -35,6 +43,8 @@ export function edgeStatus(
     uplink: uplink.status(),
     clock: clock.status(),
     config: desired.outcome,
+    upgrade: upgrade?.status(),
+    oldestAppendMs: own.oldestAppendMs,
     stages: [stage, outbox.meter.snapshot()],
   };
 }

@@ -20,6 +20,8 @@ import { LevelOutbox } from './outbox/level-outbox.js';
 import { PackThinner } from './outbox/pack-thinner.js';
 import { randomFraction, type RandomBytes } from './outbox/random-bytes.js';
 import { mayTellTime, packOptions, wireOptions } from './part-options.js';
+import { openUpgrade } from './upgrade/open.js';
+import { OwnData } from './upgrade/own-data.js';
 import { openCommands } from './uplink/open-commands.js';
 import { MqttUplink } from './uplink/mqtt-uplink.js';
 
@@ -37,6 +39,8 @@ export interface EdgeDependencies {
   readonly random?: RandomBytes;
   /** What the device says it runs. */
   readonly version?: string;
+  /** Ends this process in good order, for a release to be installed. Default: nothing happens. */
+  readonly restart?: (reason: string) => void;
   /** What stands in the place of the machine that tells boots and clocks. */
   readonly machine?: MachineParts;
 }
@@ -48,7 +52,14 @@ export interface Edge extends Part {
 
 /** One device. Throws FatalError `bad-config` if its password file cannot be read. */
 export function createEdge(config: EdgeConfig, dependencies: EdgeDependencies): Edge {
-  const { extraSensors: extra = [], random = randomBytes, version = 'unknown', registry, machine } = dependencies;
+  const {
+    extraSensors: extra = [],
+    random = randomBytes,
+    version = 'unknown',
+    registry,
+    machine,
+    restart = () => undefined,
+  } = dependencies;
   const device = { site: config.site, device: config.device };
   const logger = dependencies.logger.child({ device: deviceKey(device) });
   const folder = config.outbox.directory;
@@ -67,25 +78,32 @@ export function createEdge(config: EdgeConfig, dependencies: EdgeDependencies): 
     random,
     thinner,
   });
+  const own = new OwnData(clock);
+  const seen = own.watch(outbox);
   const extraSensors = typeof extra === 'function' ? extra(clock) : extra;
   const sensors = edgeSensors(config, extraSensors, seams);
-  const agent = new Agent({ ...shared, ...packOptions(config), ...sensors, outbox, catalogue, timeline: clock });
+  const agent = new Agent({ ...shared, ...packOptions(config), ...sensors, outbox: seen, catalogue, timeline: clock });
   const desired = openDesiredConfig(config, { ...seams, device, agent, uplink: () => uplink, extraSensors });
-  const status = () => edgeStatus(agent, outbox, uplink, desired, clock);
+  const status = () => edgeStatus(agent, outbox, uplink, desired, clock, upgrade, own);
+  // A device that measures nothing has no data: there a birth must do.
+  const isProven = () =>
+    own.isAcknowledged || (agent.status().sensors.length === 0 && uplink.status().acknowledged > 0);
+  const upgrade = openUpgrade(config, { ...shared, isProven, restart });
   const isClockKnown = () => clock.unsyncedBoot === undefined;
-  const held = holdingOutbox(outbox, clock);
+  const held = holdingOutbox(seen, clock);
   const commands = openCommands(folder, { clock, logger, outbox: held, agent, status, isClockKnown });
   const uplink = new MqttUplink({
-    ...{ ...shared, ...wireOptions(config), version, catalogue, commands, desired },
+    ...{ ...shared, ...wireOptions(config), version, catalogue, commands, desired, upgrade },
     outbox: held,
     exchange: { clock, mayAsk: mayTellTime(config) },
     certificateTime: () => clock.certificateTime(),
   });
+  const upgrades = upgrade ? [upgrade] : [];
   return {
     device,
     // The uplink comes last, for its birth names the sensors, and stops after the agent, whose last packs it sends.
-    start: () => startAll([catalogue, outbox, clock, desired, agent, uplink]),
-    stop: (deadlineMs) => stopAll([outbox, clock, uplink, agent, desired], deadlineMs),
+    start: () => startAll([catalogue, outbox, clock, desired, ...upgrades, agent, uplink]),
+    stop: (deadlineMs) => stopAll([outbox, clock, uplink, agent, ...upgrades, desired], deadlineMs),
     status,
   };
 }

@@ -5,6 +5,7 @@ import type { InstallIdentity } from '../../edge/install/install-files.js';
 import { signCertificate } from '../../gateway/identity/authority/certificates.js';
 import { newKeyPem } from '../../gateway/identity/authority/encoding.js';
 import { UsageError } from '../fail.js';
+import { askOperator, type OperatorApi } from '../operator.js';
 import type { FileReader } from './file-reader.js';
 
 /** Makes an identity for each device of a run. */
@@ -42,6 +43,22 @@ export async function certificateIssuer(options: SigningOptions, files: FileRead
         key,
         cert: await signCertificate({ keyPem, certificatePem }, request, { nowMs, days }),
       };
+    },
+  };
+}
+
+/**
+ * Asks a gateway for an enrolment token of each device, which takes the place of those that were not used up; unknown devices
+ * are adopted by that.
+ */
+export function enrolmentIssuer(api: OperatorApi): IdentityIssuer {
+  const body = Buffer.from(JSON.stringify({ label: 'fieldline flash' }));
+  return {
+    kind: 'enrolment',
+    async issue({ site, device }) {
+      const path = `/api/v1/devices/${site}/${device}/enrolment`;
+      const { token } = await askOperator<{ token: string }>(api, 'POST', path, body);
+      return { kind: 'enrolment', token };
     },
   };
 }

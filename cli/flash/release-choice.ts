@@ -15,7 +15,7 @@ export interface ReleaseOptions {
   /** `<folder>/<version>` of one that was built before. */
   readonly release?: string;
   /** The key of `fieldline release keygen`: the private one builds and signs, the public one is enough for `release`. */
-  readonly releaseKey?: string;
+  readonly releaseKey: string;
   /** Folder for one that is built now. */
   readonly releases: string;
   readonly nodeRuntime?: string;
@@ -36,12 +36,10 @@ export type ReleaseChoice = (arch: ReleaseArch, progress?: ReleaseProgress) => P
 /** Checks now what can be checked before the machine is known. Throws UsageError. */
 export async function releaseChoice(options: ReleaseOptions, files: FileReader): Promise<ReleaseChoice> {
   const { release, releaseKey, releases, nodeRuntime } = options;
-  if (releaseKey === undefined) {
-    throw new UsageError(
-      'no release key: make one with `fieldline release keygen`, and give its private half as --release-key (its public half for a --release)',
-    );
-  }
-  const pem = await files.text('release-key', releaseKey);
+  const pem = await files.text('release-key', releaseKey).catch((cause: unknown) => {
+    const next = 'make one with `fieldline release keygen`, once and for all devices';
+    throw new UsageError(`--release-key: there is no ${releaseKey}: ${next}`, { cause });
+  });
   const publicKey = keyOf(releaseKey, () => createPublicKey(pem));
   const open = release === undefined ? undefined : placeOf(release);
   const privateKey = open ? undefined : keyOf(releaseKey, () => createPrivateKey(pem));

@@ -7,6 +7,7 @@ import type { DeviceCatalogue } from '../device-catalogue.js';
 import type { Outbox } from '../outbox/outbox.js';
 import type { ConfigOutcome } from '../desired-config/config-state.js';
 import type { DesiredConfig } from '../desired-config/desired-config.js';
+import type { ReleaseNews, Upgrade } from '../upgrade/upgrade.js';
 import type { Commands } from './commands.js';
 import type { Connection } from './connection.js';
 import { beat } from './heartbeat.js';
@@ -15,6 +16,9 @@ import { Pump } from './pump.js';
 
 /** Where the config topic leads to. */
 export type RemoteConfig = Pick<DesiredConfig, 'receive' | 'outcome' | 'onOutcome'>;
+
+/** Where the release topic leads to. */
+export type RemoteRelease = Pick<Upgrade, 'receive' | 'news' | 'onNews'>;
 
 export interface LinkOptions {
   readonly connection: Connection;
@@ -26,6 +30,7 @@ export interface LinkOptions {
   readonly version: string;
   readonly commands: Commands;
   readonly desired: RemoteConfig | undefined;
+  readonly upgrade: RemoteRelease | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly inFlight: number;
@@ -63,18 +68,20 @@ export class Link {
    * the reason of the end. Throws RetryableError if it ended before the birth was taken.
    */
   async run(onReady: () => void): Promise<string> {
-    const { connection, outbox, device, catalogue, desired, heartbeatMs, clock, liveness } = this.options;
+    const { connection, outbox, device, catalogue, desired, upgrade, heartbeatMs, clock, liveness } = this.options;
     const ended = new AbortController();
     void connection.closed.then(() => ended.abort());
     void watchLine(connection, ended.signal, liveness).then((reason) => reason && connection.cut(reason));
     await connection.subscribe(mqttTopic(device, 'command', '+'));
     const offChange = catalogue.onChange(() => void this.#announce().catch(() => undefined));
     const offAppend = outbox.onAppend(() => this.#kick());
+    const offNews = upgrade?.onNews((news) => void this.#reportRelease(news).catch(() => undefined));
     const offOutcome = desired?.onOutcome((outcome) => void this.#reportConfig(outcome).catch(() => undefined));
     try {
       await this.#announce();
       if (desired?.outcome) await this.#reportConfig(desired.outcome);
       if (desired) await connection.subscribe(mqttTopic(device, 'config'));
+      if (upgrade) await this.#beginUpgrades(upgrade);
       // Everything pending may have been lost with the last connection; what comes from now on is live.
       outbox.rewind();
       onReady();
@@ -87,6 +94,7 @@ export class Link {
       offChange();
       offAppend();
       offOutcome?.();
+      offNews?.();
       this.#pump.end();
       // What is appended from now on was never offered.
       outbox.rewind();
@@ -97,6 +105,7 @@ export class Link {
   async receive(topic: string, payload: Uint8Array): Promise<void> {
     const parsed = parseMqttTopic(topic);
     if (parsed?.kind === 'config') await this.options.desired?.receive(payload);
+    if (parsed?.kind === 'release') await this.options.upgrade?.receive(payload);
     if (parsed?.kind === 'command' && parsed.id !== undefined) await this.#command(parsed.id, payload);
   }
 
@@ -134,6 +143,21 @@ export class Link {
   #reportConfig(outcome: ConfigOutcome): Promise<void> {
     const { session, clock } = this.options;
     return this.#state({ type: 'config', session, ...outcome, timeUs: clock.nowUs() });
+  }
+
+  /** Says what became of the last release, on every connection; then asks for the next. */
+  async #beginUpgrades(upgrade: RemoteRelease): Promise<void> {
+    const { connection, device, logger } = this.options;
+    if (upgrade.news) await this.#reportRelease(upgrade.news);
+    await connection.subscribe(mqttTopic(device, 'release')).catch((error: unknown) => {
+      // A broker that does not know the topic yet must not keep data from flowing.
+      logger.warn({ error: String(error) }, 'uplink: the gateway tells nothing of releases');
+    });
+  }
+
+  #reportRelease(news: ReleaseNews): Promise<void> {
+    const { session, clock } = this.options;
+    return this.#state({ type: 'release', session, ...news, timeUs: clock.nowUs() });
   }
 
   /** One birth for each catalogue that a pack in the outbox may name; the current one last. */

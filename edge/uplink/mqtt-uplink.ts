@@ -14,7 +14,7 @@ import { CommandJournal } from './command-journal.js';
 import { Commands } from './commands.js';
 import { Connection } from './connection.js';
 import { ClockExchange, type ClockExchangeOptions } from './clock-exchange.js';
-import { encodeMessage, Link, type RemoteConfig } from './link.js';
+import { encodeMessage, Link, type RemoteConfig, type RemoteRelease } from './link.js';
 import { reachHost } from './liveness.js';
 import { ReconnectDelays, type ReconnectSchedule } from './reconnect-delays.js';
 import type { TimeKnowledge } from './verify-chain.js';
@@ -57,6 +57,8 @@ export interface MqttUplinkOptions extends UplinkRates {
   readonly exchange?: Pick<ClockExchangeOptions, 'clock' | 'mayAsk'>;
   /** Default: nothing is configured from afar. */
   readonly desired?: RemoteConfig;
+  /** Default: no releases are taken. */
+  readonly upgrade?: RemoteRelease | undefined;
   /** How long the gateway may say nothing while PUBACKs are due, as long as it can be reached. */
   readonly maxSilenceMs?: number;
   readonly connectTimeoutMs?: number;
@@ -240,6 +242,7 @@ export class MqttUplink implements Part {
       session,
       commands: this.#commands,
       desired: this.#options.desired,
+      upgrade: this.#options.upgrade,
       liveness: { clock, keepaliveSeconds, maxSilenceMs, reach },
       onAcknowledged: (packs) => {
         this.#lastAckUs = clock.nowUs();

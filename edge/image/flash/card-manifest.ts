@@ -25,7 +25,8 @@ export const cardRecordSchema = z.strictObject({
   /** Beside the manifest. */
   file: z.string().min(1),
   bytes: z.int().positive(),
-  sha256,
+  /** Of the whole image; a card has none. */
+  sha256: sha256.optional(),
   /** Of what was written into it, without the hash of any that holds a secret: a hash of a weak one tells it. */
   files: z.array(z.strictObject({ path: z.string(), bytes: z.int().nonnegative(), sha256: sha256.optional() })),
 });

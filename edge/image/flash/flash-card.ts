@@ -1,0 +1,63 @@
+import type { CardProgress, WrittenImage } from '../card-types.js';
+import { openCard } from '../card/open-card.js';
+import { writeImage } from '../card/write-image.js';
+import { hashFile } from '../source/hash-file.js';
+import type { ImageSource } from '../source/image-source.js';
+import { bootHashes, checkBoot, checkCopy } from './check-copy.js';
+import { applyPlan, type CardPlan } from './plan-card.js';
+
+export interface FlashCardOptions {
+  readonly source: ImageSource;
+  /** A file, or with `device` a device node that was checked. */
+  readonly out: string;
+  readonly device: boolean;
+  readonly overwrite: boolean;
+  /** Of the files that are written. */
+  readonly timeMs: number;
+  readonly plan: CardPlan;
+  /** Reads all of the copy back, not only the files that were written. A device is always read back. */
+  readonly verify: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: Omit<CardProgress, 'step'> & { readonly step: string }) => void;
+}
+
+export interface FlashedCard extends WrittenImage {
+  /** Of the whole file; a device has none. */
+  readonly sha256: string | undefined;
+}
+
+/** Writes one card or its image. Throws what {@link writeImage} throws; then nothing is left of it. */
+export async function flashCard(options: FlashCardOptions): Promise<FlashedCard> {
+  const { source, out, device, plan, verify, signal, onProgress } = options;
+  let before: ReadonlyMap<string, string> = new Map();
+  const written = await writeImage({
+    ...{ source, out, device, overwrite: options.overwrite, timeMs: options.timeMs, signal, onProgress },
+    edit(boot) {
+      if (verify) before = bootHashes(boot);
+      applyPlan(plan, boot);
+    },
+  });
+  if (verify) await readBack(options, before);
+  if (device) return { ...written, sha256: undefined };
+  const report = {
+    signal,
+    onProgress: ({ readBytes, totalBytes }: { readBytes: number; totalBytes: number }) =>
+      onProgress({ step: 'hash', doneBytes: readBytes, totalBytes }),
+  };
+  return { ...written, sha256: await hashFile(out, report) };
+}
+
+async function readBack(options: FlashCardOptions, before: ReadonlyMap<string, string>): Promise<void> {
+  const { source, out, plan, signal, onProgress } = options;
+  const card = await openCard(out);
+  const { partition } = card;
+  try {
+    checkBoot(card.boot, before, plan);
+  } finally {
+    card.close();
+  }
+  await checkCopy(source, out, partition, {
+    signal,
+    onProgress: (doneBytes, totalBytes) => onProgress({ step: 'compare', doneBytes, totalBytes }),
+  });
+}
