@@ -8,6 +8,7 @@ import { addDevice } from './commands/device.js';
 import { addEdgeDetect } from './commands/edge-detect.js';
 import { addEdgeDocs } from './commands/edge-docs.js';
 import { addEdgeReduce } from './commands/edge-reduce.js';
+import { addFlash } from './commands/flash.js';
 import { addGatewayDocs } from './commands/gateway-docs.js';
 import { addParts } from './commands/parts.js';
 import { addRelease } from './commands/release.js';
@@ -47,6 +48,7 @@ for (const add of [
   addRelease,
   addConfig,
   addDeadLetters,
+  addFlash,
 ])
   add(program);
 for (const command of allCommands(program)) command.exitOverride();

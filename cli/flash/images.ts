@@ -59,7 +59,7 @@ async function scratchFolder(): Promise<string> {
 
 async function prepareWork(run: FlashRun, base: BaseImage): Promise<Work> {
   const { arch, because } = archOf(run, base);
-  run.report.line(`image ${base.file}: for ${arch}, for ${because}`);
+  run.report.line(`image ${base.file}: for ${arch} (${because})`);
   for (const warning of base.warnings) run.report.line(`note: ${base.file}: ${warning}`);
   const release = await run.release(arch, (line) => run.report.line(line));
   return { run, base, release, because };

@@ -19,7 +19,8 @@ export async function openFileTarget(out: string, overwrite: boolean): Promise<I
   const path = `${out}.partial`;
   // What a killed run left is removed; one that still runs finds out when it renames.
   await rm(path, { force: true });
-  const file = await open(path, 'wx+');
+  // The image of a card holds what its device shows at the gateway.
+  const file = await open(path, 'wx+', 0o600);
   let writtenBytes = 0;
   return {
     path,
