@@ -47,9 +47,10 @@ export class DiskUsage {
   }
 }
 
+/** Before Node 20.12 the folder of an entry had another name. */
 async function files(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 }
 
 /** The larger of length and blocks: a file may be longer than what was given to it yet, or have room at its end. */
