@@ -157,8 +157,8 @@ check_system() {
   if [ "$arch" != "$wanted" ]; then
     fail "the release is for $wanted, and this system is $arch" "Make the card with --arch $arch, or take an image for $wanted."
   fi
-  version=$(told version) app=$(told app) runtime=$(told runtime)
-  if [ -z "$version" ] || [ -z "$app" ]; then fail 'the release has no program' "$again"; fi
+  release_version=$(told version) app=$(told app) runtime=$(told runtime)
+  if [ -z "$release_version" ] || [ -z "$app" ]; then fail 'the release has no program' "$again"; fi
   if [ -n "$runtime" ]; then
     node=../../runtimes/$(printf %.16s "$runtime")/bin/node
     return 0
@@ -210,7 +210,7 @@ lay_runtime() {
 
 lay_release() {
   step='unpacking the agent'
-  release=$home/releases/$version
+  release=$home/releases/$release_version
   if cmp -s "$here/release.json" "$release/release.json" && [ "$(readlink "$release/node")" = "$node" ]; then return 0; fi
   unpack "$app" "$release.partial"
   cp "$here/release.json" "$release.partial/release.json"
@@ -262,18 +262,27 @@ lay_identity() {
 
 switch() {
   step='making the release the current one'
-  place "$home/releases/$version/guard.sh" "$home/guard.sh" 755 root:root
-  if [ "$(readlink "$home/current")" != "releases/$version" ]; then
+  place "$home/releases/$release_version/guard.sh" "$home/guard.sh" 755 root:root
+  if [ "$(readlink "$home/current")" != "releases/$release_version" ]; then
     rm -f "$home/current.new"
-    ln -s "releases/$version" "$home/current.new"
+    ln -s "releases/$release_version" "$home/current.new"
     mv -T -f "$home/current.new" "$home/current"
     changed=yes
   fi
   sync
 }
 
+# Longer and longer waits between the starts of an agent that ends at once. systemd knows them from version 254.
+lay_waits() {
+  version=$(systemctl --version 2>/dev/null | sed -n 's/^systemd \([0-9]*\).*/\1/p')
+  if [ "${version:-0}" -lt 254 ] || [ -e "$units/$service.d/waits.conf" ]; then return 0; fi
+  mkdir -p "$units/$service.d"
+  printf '[Service]\nRestartSteps=6\nRestartMaxDelaySec=60s\n' >"$units/$service.d/waits.conf"
+}
+
 run_service() {
   step='starting the service'
+  lay_waits
   enable_unit "$service"
   sync
   if ! booted; then return 0; fi
@@ -288,7 +297,9 @@ wipe_secrets() {
   step='deleting the secrets from the card'
   if [ ! -d "$here/secrets" ]; then return 0; fi
   # Without its sums, no later run takes what is left for an identity.
-  for file in "$here/secrets/SHA256SUMS" "$here"/secrets/*; do
+  rm -f "$here/secrets/SHA256SUMS"
+  sync
+  for file in "$here"/secrets/*; do
     if [ -f "$file" ]; then
       dd if=/dev/zero of="$file" bs="$(($(wc -c <"$file") + 1))" count=1 conv=notrunc,fsync 2>/dev/null
       rm -f "$file"

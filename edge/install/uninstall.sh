@@ -21,6 +21,7 @@ for unit in fieldline-trial.timer fieldline-edge.service fieldline-install.servi
   if booted; then systemctl stop "$unit" 2>/dev/null || true; fi
   rm -f "$units/multi-user.target.wants/$unit" "$units/$unit"
 done
+rm -rf "$units/fieldline-edge.service.d"
 if booted; then systemctl daemon-reload; fi
 rm -rf "$root/opt/fieldline"
 if [ -n "$purge" ]; then
