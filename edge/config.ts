@@ -37,6 +37,12 @@ const gatewaySchema = z
       .optional()
       .describe('PEM file with the certificate of the device, in place of a token; for mqtts://, with keyFile'),
     keyFile: z.string().min(1).optional().describe('PEM file with its key'),
+    renew: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether the device renews its certificate by itself after two thirds of its life, where the gateway signs',
+      ),
     enrolTokenFile: z
       .string()
       .min(1)

@@ -14,6 +14,7 @@ import { openDesiredConfig } from './desired-config/open.js';
 import { DeviceCatalogue } from './device-catalogue.js';
 import { edgeSensors, type EdgeSensor } from './edge-sensors.js';
 import { edgeStatus, type EdgeStatus } from './edge-status.js';
+import { openIdentity } from './identity/open.js';
 import { holdingOutbox } from './clock/holding-outbox.js';
 import { openClock, type MachineParts } from './clock/open.js';
 import { LevelOutbox } from './outbox/level-outbox.js';
@@ -97,6 +98,7 @@ export function createEdge(config: EdgeConfig, dependencies: EdgeDependencies): 
     outbox: held,
     exchange: { clock, mayAsk: mayTellTime(config) },
     certificateTime: () => clock.certificateTime(),
+    identity: openIdentity(config, { ...shared, clock }),
   });
   const upgrades = upgrade ? [upgrade] : [];
   return {

@@ -1,6 +1,5 @@
 import type { AgentOptions } from './agent.js';
 import type { EdgeConfig } from './config.js';
-import { clientCertificate } from './client-certificate.js';
 import { devicePassword } from './password.js';
 import { pinnedAuthority } from './pinned-authority.js';
 import type { MqttUplinkOptions, UplinkRates } from './uplink/mqtt-uplink.js';
@@ -18,7 +17,6 @@ export function wireOptions(config: EdgeConfig) {
     url: gateway.url,
     password: devicePassword(gateway),
     ...pinnedAuthority(gateway),
-    ...clientCertificate(gateway),
   };
   return { ...to, ...uplinkRates(config) } satisfies Partial<MqttUplinkOptions>;
 }

@@ -22,8 +22,8 @@ export interface ConnectionOptions {
    * verified up to `ca` by what is known of the time, and without a `ca` nothing is.
    */
   readonly time?: TimeKnowledge | undefined;
-  /** Published by the gateway when the connection is lost. */
-  readonly will: { readonly topic: string; readonly payload: Uint8Array };
+  /** Published by the gateway when the connection is lost. Default: nothing. */
+  readonly will?: { readonly topic: string; readonly payload: Uint8Array };
   readonly onMessage: (topic: string, payload: Uint8Array) => void;
   /** Monotonic milliseconds, to tell how long the line has been silent. */
   readonly nowMs: () => number;
@@ -188,7 +188,7 @@ function clientOptions(options: ConnectionOptions): IClientOptions {
     keepalive: options.keepaliveSeconds,
     timerVariant: noTimer,
     connectTimeout: options.connectTimeoutMs,
-    will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: false },
+    ...(will && { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: false } }),
   };
 }
 

@@ -8,7 +8,8 @@ import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { observe } from '#core/runtime/metrics.js';
 import type { DeviceCatalogue } from '../device-catalogue.js';
-import type { ClientCertificate } from '../client-certificate.js';
+import type { AskingSession } from '../identity/ask.js';
+import type { DeviceIdentity } from '../identity/device-identity.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { CommandJournal } from './command-journal.js';
 import { Commands } from './commands.js';
@@ -37,8 +38,8 @@ export interface MqttUplinkOptions extends UplinkRates {
   readonly password?: string | (() => string | Promise<string>) | undefined;
   /** For `mqtts://`: the PEM of the authority to trust; default those of the system. */
   readonly ca?: string | Uint8Array;
-  /** For `mqtts://`: what the device shows to be let in; asked before each connection. */
-  readonly clientCertificate?: () => ClientCertificate;
+  /** For `mqtts://`: what the device shows to be let in; asked before each connection. Default: the password alone. */
+  readonly identity?: Pick<DeviceIdentity, 'show' | 'failed' | 'spoken' | 'renew'> | undefined;
   /** What certificates are judged by while the system's clock is certainly wrong; undefined while it is not. */
   readonly certificateTime?: () => TimeKnowledge | undefined;
   /** Started before the uplink, stopped after it. */
@@ -106,11 +107,13 @@ export class MqttUplink implements Part {
   /** From the CONNACK on; `#connected` from the birth on. */
   #link: Link | undefined;
   #exchange: ClockExchange | undefined;
+  #asking: AskingSession | undefined;
   #connected = false;
   #lastError: string | undefined;
   #lastAckUs: number | undefined;
   #connections = 0;
   #acknowledged = 0;
+  #packs = 0;
 
   constructor(options: MqttUplinkOptions) {
     this.#commands = options.commands ?? new Commands({ ...options, journal: new CommandJournal() });
@@ -164,16 +167,17 @@ export class MqttUplink implements Part {
   }
 
   async #run(stopping: AbortSignal): Promise<void> {
-    const { clock, random, logger, reconnect } = this.#options;
+    const { clock, random, logger, reconnect, identity } = this.#options;
     const delays = new ReconnectDelays(reconnect, random);
     while (!stopping.aborted) {
-      const [startMs, connections] = [clock.monotonicMs(), this.#connections];
+      const [startMs, connections, acknowledged] = [clock.monotonicMs(), this.#connections, this.#packs];
       let isBusy = false;
-      const reason = await this.#connectOnce(stopping).catch((error: unknown) => {
+      const ended = await this.#connectOnce(stopping).catch((error: unknown) => {
         isBusy = error instanceof RetryableError && error.code === 'busy';
         return messageOf(error);
       });
       if (stopping.aborted) return;
+      const reason = (this.#packs === acknowledged && identity?.failed(ended)) || ended;
       // The same trouble again and again is one log line.
       if (reason !== this.#lastError) logger.warn({ reason }, 'uplink: not connected to the gateway; trying again');
       this.#lastError = reason;
@@ -193,13 +197,15 @@ export class MqttUplink implements Part {
       if (stopping.aborted) return 'stopped';
       this.#link = this.#openLink(connection, session);
       const exchange = (this.#exchange = this.#openExchange(connection, session));
+      const asking = (this.#asking = askingOn(connection));
       return await this.#link.run(() => {
         this.#noteConnected();
         void exchange?.run(ended.signal);
+        void this.#renew(asking, ended.signal);
       });
     } finally {
       ended.abort();
-      this.#link = this.#exchange = undefined;
+      this.#link = this.#exchange = this.#asking = undefined;
       this.#connected = false;
       connection.cut();
     }
@@ -212,14 +218,16 @@ export class MqttUplink implements Part {
       username,
       password: typeof password === 'function' ? await password() : password,
       ca: options.ca,
-      ...options.clientCertificate?.(),
+      ...(await options.identity?.show(signal)),
       time: options.certificateTime?.(),
       clientId: deviceKey(device),
       keepaliveSeconds: options.keepaliveSeconds,
       connectTimeoutMs: options.connectTimeoutMs,
       will: { topic: mqttTopic(device, 'state'), payload: encodeMessage({ type: 'offline', session }) },
       onMessage: (topic, payload) => {
-        if (!this.#exchange?.take(parseMqttTopic(topic)?.id, payload)) void this.#link?.receive(topic, payload);
+        const { kind, id } = parseMqttTopic(topic) ?? {};
+        if (kind === 'enrolled') this.#asking?.onAnswer?.(payload);
+        else if (!this.#exchange?.take(id, payload)) void this.#link?.receive(topic, payload);
       },
       nowMs: () => clock.monotonicMs(),
       signal,
@@ -236,6 +244,7 @@ export class MqttUplink implements Part {
   #openLink(connection: Connection, session: string): Link {
     const { clock, keepaliveSeconds, maxSilenceMs, connectTimeoutMs, url } = this.#options;
     const reach = () => reachHost(url, connectTimeoutMs);
+    const packsBefore = this.#packs;
     return new Link({
       ...this.#options,
       connection,
@@ -247,8 +256,17 @@ export class MqttUplink implements Part {
       onAcknowledged: (packs) => {
         this.#lastAckUs = clock.nowUs();
         this.#acknowledged += packs;
+        // The first of a connection.
+        if (this.#packs === packsBefore) void this.#options.identity?.spoken();
+        this.#packs += packs;
       },
     });
+  }
+
+  /** A certificate that is new is shown on a new connection. */
+  async #renew(session: AskingSession, ended: AbortSignal): Promise<void> {
+    const isNew = await this.#options.identity?.renew(session, ended);
+    if (isNew) await this.#link?.goodbye(goodbyeMs);
   }
 
   #noteConnected(): void {
@@ -269,4 +287,12 @@ export class MqttUplink implements Part {
     observe(registry, `${name}_in_flight`, 'Packs sent and not acknowledged', () => this.#link?.inFlight ?? 0);
     observe(registry, `${name}_connections`, 'Connections since the start', () => this.#connections);
   }
+}
+
+function askingOn(connection: Connection): AskingSession {
+  return {
+    subscribe: (filter) => connection.subscribe(filter),
+    publish: (topic, payload) => connection.publish(topic, payload),
+    onAnswer: undefined,
+  };
 }

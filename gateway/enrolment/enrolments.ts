@@ -81,7 +81,7 @@ export class Enrolments implements Part {
 
   /** Throws FatalError `bad-config` for an authority that cannot sign. */
   async start(): Promise<void> {
-    await this.signer?.load();
+    await this.signer?.load(this.options.clock.nowUs() / 1000);
   }
 
   stop(): Promise<void> {

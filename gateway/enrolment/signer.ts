@@ -23,6 +23,7 @@ interface Loaded {
 
 /** So long before now begins what is signed: the clocks of several gateways differ. */
 const backdateMs = 5 * 60_000;
+const dayMs = 86_400_000;
 
 /** Makes certificates with the authority of the configuration. */
 export class Signer {
@@ -34,7 +35,7 @@ export class Signer {
   ) {}
 
   /** Reads the files. Throws FatalError `bad-config` for such as cannot sign. */
-  async load(): Promise<void> {
+  async load(nowMs: number): Promise<void> {
     const { caCert, caKey } = this.config;
     try {
       this.loaded = await readAuthority(caCert, caKey);
@@ -46,8 +47,16 @@ export class Signer {
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       throw new FatalError('bad-config', `The key ${caKey} is open to other users: run chmod 600 ${caKey}`);
     }
-    const ends = new Date(new X509Certificate(this.loaded.certificatePem).validTo);
-    this.logger.info({ caCert, ends: ends.toISOString() }, 'enrolment is open');
+    const endsMs = Date.parse(new X509Certificate(this.loaded.certificatePem).validTo);
+    const ends = new Date(endsMs).toISOString();
+    this.logger.info({ caCert, ends }, 'enrolment is open');
+    // What it signs ends with it at the latest.
+    if (endsMs < nowMs + this.config.validDays * dayMs) {
+      this.logger.warn(
+        { caCert, ends },
+        'the authority of gateway.enrolment ends before what it signs should: make another',
+      );
+    }
   }
 
   /** Throws an Error for an authority that has expired, or not begun: this machine may not know the time. */

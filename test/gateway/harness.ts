@@ -24,6 +24,7 @@ export interface GatewayOverrides {
   readonly limits?: object;
   readonly time?: object;
   readonly devices?: object;
+  readonly enrolment?: object;
   readonly spool?: object;
   readonly sources?: readonly object[];
   readonly foreign?: object;
