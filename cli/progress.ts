@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { SingleBar, Presets } from 'cli-progress';
 
 /** A progress bar on a terminal; on anything else a line every few seconds. */
@@ -6,8 +7,14 @@ export interface Progress {
   stop(): void;
 }
 
-export function openProgress(total: number, unit: string, stream: NodeJS.WriteStream, nowMs: () => number): Progress {
-  return stream.isTTY ? barProgress(total, unit, stream) : lineProgress(total, unit, stream, nowMs);
+export function openProgress(
+  total: number,
+  unit: string,
+  stream: NodeJS.WriteStream | Writable,
+  nowMs: () => number,
+): Progress {
+  const isTerminal = 'isTTY' in stream && stream.isTTY;
+  return isTerminal ? barProgress(total, unit, stream) : lineProgress(total, unit, stream, nowMs);
 }
 
 function barProgress(total: number, unit: string, stream: NodeJS.WriteStream): Progress {
@@ -17,7 +24,7 @@ function barProgress(total: number, unit: string, stream: NodeJS.WriteStream): P
   return { update: (done, note) => bar.update(Math.min(done, total), { note }), stop: () => bar.stop() };
 }
 
-function lineProgress(total: number, unit: string, stream: NodeJS.WriteStream, nowMs: () => number): Progress {
+function lineProgress(total: number, unit: string, stream: Writable, nowMs: () => number): Progress {
   let lastMs = nowMs();
   return {
     update(done, note) {

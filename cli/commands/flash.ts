@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import { addDeviceOptions } from '../flash/device-options.js';
+import type { FlashIo } from '../flash/flash.js';
 import type { RunOptions } from '../flash/options.js';
 import { wholeNumber } from '../options.js';
 
@@ -15,7 +16,8 @@ Examples:
 What each option means, step by step: docs/flash.md. Secrets come from files, - is standard input.
 With --device-node, --yes asks nothing; elsewhere it lets a file be replaced.`;
 
-export function addFlash(program: Command): void {
+/** `io` stands for the process, in tests. */
+export function addFlash(program: Command, io?: FlashIo): void {
   const command = program
     .command('flash')
     .description('make the card of an edge device, or of a fleet of them, from the image of an operating system')
@@ -31,7 +33,7 @@ export function addFlash(program: Command): void {
   addRunOptions(addDeviceOptions(command)).addHelpText('after', examples);
   command.action(async (options: RunOptions & Record<string, unknown>) => {
     const { flash } = await import('../flash/flash.js');
-    process.exitCode = await flash(options);
+    process.exitCode = await flash(options, io);
   });
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '#core/runtime/errors.js';
 import { inspectNode, nodeFaults, type DeviceNode } from '../../edge/image/flash/device-node.js';
 import { UsageError } from '../fail.js';
 import type { FlashRun } from './flash.js';
@@ -8,7 +9,9 @@ export async function checkNode(
   inspect: (path: string) => Promise<DeviceNode> = inspectNode,
 ): Promise<DeviceNode> {
   if (target.kind !== 'node') throw new UsageError('--device-node is missing');
-  const node = await inspect(target.path);
+  const node = await inspect(target.path).catch((cause: unknown) => {
+    throw new UsageError(`--device-node: ${messageOf(cause)}`, { cause });
+  });
   const faults = nodeFaults(node);
   if (faults.length > 0) throw new UsageError(`--device-node: ${faults.join('\n--device-node: ')}`);
   const { path, name, model, sizeBytes } = node;

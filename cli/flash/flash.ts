@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
+import type { Readable, Writable } from 'node:stream';
 import { systemClock } from '#core/runtime/clock.js';
-import { messageOf } from '#core/runtime/errors.js';
+import { FatalError, messageOf, systemCode } from '#core/runtime/errors.js';
 import { environment } from '../environment.js';
 import { exitCodes } from '../exit-codes.js';
 import { UsageError } from '../fail.js';
@@ -41,20 +42,41 @@ export interface FlashResult {
   readonly json: object;
 }
 
+/** The process around a run. */
+export interface FlashIo {
+  readonly stdin: NodeJS.ReadStream | Readable;
+  readonly stdout: Writable;
+  readonly stderr: NodeJS.WriteStream | Writable;
+  /** Secrets by the option that they stand in for. */
+  readonly environment: (option: string) => string | undefined;
+}
+
+const processIo: FlashIo = {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  environment: environment.flashSecret,
+};
+
 /** `fieldline flash`, from the options to the exit code. Throws UsageError and others that `explain` prints. */
-export async function flash(options: RunOptions & Readonly<Record<string, unknown>>): Promise<number> {
-  const report = new StepReport(process.stderr, () => systemClock.monotonicMs());
+export async function flash(
+  options: RunOptions & Readonly<Record<string, unknown>>,
+  io: FlashIo = processIo,
+): Promise<number> {
+  const report = new StepReport(io.stderr, () => systemClock.monotonicMs());
   const abort = new AbortController();
   const onSignal = () => abort.abort(new Error('stopped: nothing is left of what was being written'));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
   try {
-    const run = await prepareRun(options, report, abort.signal);
+    const run = await prepareRun(options, report, abort.signal, io);
     for (const note of run.devices.flatMap(({ notes }) => notes)) report.line(`note: ${note}`);
     const isInstall = run.target.kind === 'ssh' || run.target.kind === 'deb';
     const { text, json } = await (isInstall ? installOn(run) : flashImages(run));
     report.end();
-    process.stdout.write(`${options.json ? JSON.stringify(json) : text.join('\n')}\n`);
+    io.stdout.write(`${options.json ? JSON.stringify(json) : text.join('\n')}\n`);
     return exitCodes.done;
+  } catch (error) {
+    throw withNextStep(error, options);
   } finally {
     report.end();
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
@@ -65,13 +87,14 @@ async function prepareRun(
   options: RunOptions & Readonly<Record<string, unknown>>,
   report: StepReport,
   signal: AbortSignal,
+  { stdin, stderr, environment: variables }: FlashIo,
 ): Promise<FlashRun> {
   const refused = refusedSecrets(spokenIn(options), false);
   if (refused.length > 0) throw new UsageError(refused.join('\n'));
   const common = rawDevice(options);
   const target = targetOf(options, common);
   const files = new FileReader();
-  const secrets = new SecretReader({ stdin: process.stdin, environment: environment.flashSecret });
+  const secrets = new SecretReader({ stdin, environment: variables });
   const issuer = await issuerOf(options, files, secrets);
   const context = contextOf(options, secrets, issuer);
   const rows = target.kind === 'batch' ? await batchOf(target.table, common, context) : [single(common, context)];
@@ -79,7 +102,7 @@ async function prepareRun(
   const sources = { files, secrets, issuer, nowMs: nowMs() };
   const devices: FlashedDevice[] = [];
   for (const { input, out } of rows) devices.push({ ...(await prepareDevice(input, sources)), out });
-  return { target, options, devices, release, report, signal, ask: asker() };
+  return { target, options, devices, release, report, signal, ask: asker(stdin, stderr) };
 }
 
 function contextOf({ insecure = false }: RunOptions, secrets: SecretReader, issuer?: IdentityIssuer): InputContext {
@@ -116,16 +139,33 @@ async function issuerOf(
   return enrolmentIssuer({ http: api, token });
 }
 
-function asker(): FlashRun['ask'] {
-  if (!process.stdin.isTTY) return undefined;
+function asker(input: FlashIo['stdin'], output: FlashIo['stderr']): FlashRun['ask'] {
+  if (!('isTTY' in input) || !input.isTTY) return undefined;
   return async (question) => {
-    const lines = createInterface({ input: process.stdin, output: process.stderr });
+    const lines = createInterface({ input, output });
     try {
       return await lines.question(question);
     } finally {
       lines.close();
     }
   };
+}
+
+/** What the parts below cannot say, for they know nothing of options. */
+function withNextStep(error: unknown, { out, deviceNode }: RunOptions): unknown {
+  const place = out ?? deviceNode ?? 'the target';
+  const next: Readonly<Record<string, string>> = {
+    ENOSPC: 'make room there, or name another place with --out',
+    'disk-full': 'make room there, or name another place with --out',
+    EACCES: `you may not write there: look at the rights of ${place}`,
+    EPERM: `you may not write there: look at the rights of ${place}`,
+    EROFS: 'that file system is read-only: name another place with --out',
+    ENOENT: `make the folder first, or look at the name: ${place}`,
+    EEXIST: 'remove it, or name another place with --out',
+  };
+  if (error instanceof UsageError || error instanceof FatalError) return error;
+  const step = next[systemCode(error) ?? ''];
+  return step === undefined ? error : new Error(`${messageOf(error)}: ${step}`, { cause: error });
 }
 
 function nowMs(): number {

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { openProgress, type Progress } from '../progress.js';
 
 /** Tells a person what goes on: a line for each step, and a bar or a line now and then while it takes long. */
@@ -5,7 +6,7 @@ export class StepReport {
   private bar: { readonly key: string; readonly progress: Progress } | undefined;
 
   constructor(
-    private readonly stream: NodeJS.WriteStream,
+    private readonly stream: NodeJS.WriteStream | Writable,
     private readonly nowMs: () => number,
   ) {}
 
