@@ -9,6 +9,7 @@ import { addEdgeDetect } from './commands/edge-detect.js';
 import { addEdgeDocs } from './commands/edge-docs.js';
 import { addEdgeReduce } from './commands/edge-reduce.js';
 import { addFlash } from './commands/flash.js';
+import { addFleet } from './commands/fleet.js';
 import { addGatewayDocs } from './commands/gateway-docs.js';
 import { addParts } from './commands/parts.js';
 import { addRelease } from './commands/release.js';
@@ -46,6 +47,7 @@ for (const add of [
   addReport,
   addDevice,
   addRelease,
+  addFleet,
   addConfig,
   addDeadLetters,
   addFlash,

@@ -4,6 +4,7 @@ import { environment } from '../environment.js';
 import { UsageError } from '../fail.js';
 import { openProgress } from '../progress.js';
 import type { ReleaseLines } from '../release.js';
+import { addReleasePush } from './release-push.js';
 
 interface KeyOptions {
   key: string;
@@ -29,6 +30,7 @@ export function addRelease(program: Command): void {
   addBuild(group);
   addShow(group);
   addVerify(group);
+  addReleasePush(group);
 }
 
 function addKeygen(group: Command): void {

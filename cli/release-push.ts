@@ -1,0 +1,93 @@
+import { createReadStream } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import {
+  releaseManifestSchema,
+  signedReleaseSchema,
+  type ReleaseManifest,
+  type SignedRelease,
+} from '#core/contract/release.js';
+import type { Told } from './device-registry.js';
+import { UsageError } from './fail.js';
+import { AnsweredError, askOperator, type OperatorApi } from './operator.js';
+
+interface LaidRelease {
+  readonly release: SignedRelease;
+  readonly manifest: ReleaseManifest;
+}
+
+export interface PushOptions {
+  /** A folder of releases, as `fieldline release build --out` makes one. */
+  readonly folder: string;
+  /** Those of this version only. */
+  readonly version?: string | undefined;
+  readonly say: (line: string) => void;
+}
+
+/** Brings releases to a gateway: the parts that it does not have, then the manifests. Throws UsageError if there is none. */
+export async function pushReleases(api: OperatorApi, { folder, version, say }: PushOptions): Promise<Told> {
+  const all = await releasesIn(folder);
+  const wanted = all.filter(({ manifest }) => version === undefined || manifest.version === version);
+  if (wanted.length === 0) {
+    const there = all.map(({ manifest }) => manifest.version).join(', ') || 'none';
+    throw new UsageError(`no release${version === undefined ? '' : ` ${version}`} in ${folder}; there: ${there}`);
+  }
+  const result = [];
+  for (const laid of wanted) result.push(await pushOne(api, folder, laid, say));
+  const lines = result.map(({ version: one, arch, sent }) => `${one} for ${arch} is there; ${sent} bytes were sent.`);
+  return { text: lines.join('\n'), result };
+}
+
+async function pushOne(api: OperatorApi, folder: string, laid: LaidRelease, say: PushOptions['say']) {
+  const { version, arch, parts } = laid.manifest;
+  let sent = 0;
+  for (const { name, sha256, bytes } of parts) {
+    if (await isThere(api, sha256)) continue;
+    say(`sending ${name} of ${version} for ${arch}: ${(bytes / 1e6).toFixed(1)} MB`);
+    await putPart(api, join(folder, 'parts', sha256), sha256);
+    sent += bytes;
+  }
+  const path = `/api/v1/releases/${encodeURIComponent(version)}/${arch}`;
+  await askOperator(api, 'PUT', path, Buffer.from(JSON.stringify(laid.release)));
+  return { version, arch, sent };
+}
+
+async function isThere({ http }: OperatorApi, sha256: string): Promise<boolean> {
+  const url = new URL(`/releases/${sha256}`, http);
+  const response = await fetch(url, { method: 'HEAD' }).catch((cause: unknown) => {
+    throw new Error(`no answer from ${url.origin}: start the gateway first, or name its address with --http`, {
+      cause,
+    });
+  });
+  return response.ok;
+}
+
+async function putPart({ http, token }: OperatorApi, file: string, sha256: string): Promise<void> {
+  const url = new URL(`/api/v1/releases/parts/${sha256}`, http);
+  const body = Readable.toWeb(createReadStream(file)) as ReadableStream;
+  const headers = { Authorization: `Bearer ${token}` };
+  const response = await fetch(url, { method: 'PUT', headers, body, duplex: 'half' } as RequestInit);
+  if (response.ok) return;
+  const { error = response.statusText } = (await response.json().catch(() => ({}))) as { error?: string };
+  throw new AnsweredError(response.status, `${url.origin} answered ${response.status}: ${error}`);
+}
+
+async function releasesIn(folder: string): Promise<LaidRelease[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
+  const found: LaidRelease[] = [];
+  for (const name of names) {
+    const release = signedReleaseSchema.safeParse(jsonOf(await readFile(join(folder, name), 'utf8')));
+    const manifest = releaseManifestSchema.safeParse(release.success ? jsonOf(release.data.signed) : undefined);
+    if (release.success && manifest.success) found.push({ release: release.data, manifest: manifest.data });
+  }
+  return found;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
