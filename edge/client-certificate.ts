@@ -13,7 +13,7 @@ export interface ClientCertificate {
  * The certificate of the device, if it has one; read anew at each call, so that one that was renewed is in use at the next
  * connection. Throws FatalError `bad-config`, now and at each call, if the files are not a certificate and its key.
  */
-export function clientCertificate({ certFile, keyFile }: Omit<EdgeConfig['gateway'], 'renew'>): {
+export function clientCertificate({ certFile, keyFile }: EdgeConfig['gateway']): {
   clientCertificate?: () => ClientCertificate;
 } {
   if (certFile === undefined || keyFile === undefined) return {};

@@ -39,9 +39,9 @@ const gatewaySchema = z
     keyFile: z.string().min(1).optional().describe('PEM file with its key'),
     renew: z
       .boolean()
-      .default(true)
+      .optional()
       .describe(
-        'Whether the device renews its certificate by itself after two thirds of its life, where the gateway signs',
+        'Whether the device renews its certificate by itself after two thirds of its life, where the gateway signs. Default: true',
       ),
     enrolTokenFile: z
       .string()

@@ -27,7 +27,7 @@ const keepaliveSeconds = 30;
  * FatalError `bad-config` if there should be a certificate and is none.
  */
 export function openIdentity({ gateway }: EdgeConfig, options: OpenIdentityOptions): DeviceIdentity | undefined {
-  const { certFile, keyFile, enrolTokenFile: tokenFile, password, passwordFile, renew } = gateway;
+  const { certFile, keyFile, enrolTokenFile: tokenFile, password, passwordFile, renew = true } = gateway;
   if (certFile === undefined || keyFile === undefined) return undefined;
   // Without a token there is nothing to wait for.
   if (tokenFile === undefined) clientCertificate(gateway);

@@ -20,7 +20,7 @@ it('needs no more than who the device is', () => {
   expect(parse('site: plant1\ndevice: press-07')).toEqual({
     site: 'plant1',
     device: 'press-07',
-    gateway: { url: 'mqtt://127.0.0.1:1883', renew: true },
+    gateway: { url: 'mqtt://127.0.0.1:1883' },
     uplink: { heartbeatMs: 10_000, keepaliveMs: 30_000, backlogPacksPerSecond: 500, maxInFlight: 16 },
     outbox: {
       directory: 'data/outbox',
