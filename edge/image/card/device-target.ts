@@ -25,13 +25,16 @@ export async function openDeviceTarget(path: string): Promise<ImageTarget> {
     await file.sync();
   };
   const empty = (): Promise<void> => writeHead(new Uint8Array(stretchBytes));
-  await empty();
+  let touched = false;
   return {
     path,
     maxBytes: deviceBytes,
     taken,
     writtenBytes: () => writtenBytes,
     take: async (index, bytes) => {
+      // Not before there is something to write: a card stays as it is if the image turns out to be none.
+      if (!touched) await empty();
+      touched = true;
       taken.set(index, hashOf(bytes));
       writtenBytes += bytes.length;
       if (index === 0) head.set(bytes);
@@ -47,7 +50,7 @@ export async function openDeviceTarget(path: string): Promise<ImageTarget> {
     finish: () => file.close(),
     discard: async () => {
       // Also if the card was pulled out: then there is nothing to empty.
-      await empty().catch(() => undefined);
+      if (touched) await empty().catch(() => undefined);
       await file.close();
     },
   };

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '#core/runtime/crc32.js';
 import { messageOf, RejectedError } from '#core/runtime/errors.js';
 import type { Blocks } from './blocks.js';
 import type { Partition, PartitionTable } from './partition-table.js';

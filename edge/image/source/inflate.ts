@@ -1,5 +1,6 @@
 import type { Transform } from 'node:stream';
-import { crc32, createGunzip, createInflateRaw } from 'node:zlib';
+import { createGunzip, createInflateRaw } from 'node:zlib';
+import { crc32 } from '#core/runtime/crc32.js';
 import { rangeChunks, rangeStream, type FileRange } from './file-range.js';
 import type { ReadOptions } from './image-source.js';
 

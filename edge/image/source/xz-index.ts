@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs';
-import { crc32 } from 'node:zlib';
+import { crc32 } from '#core/runtime/crc32.js';
 import { RejectedError } from '#core/runtime/errors.js';
 
 /** What an xz file says of itself: at its end are the sizes of its blocks, at its start how they are packed. */
