@@ -7,7 +7,7 @@ const debianArch: Record<ReleaseArch, string> = { arm64: 'arm64', armv7l: 'armhf
 export function controlFile(files: readonly BootFile[], options: DebOptions): string {
   const depends = [
     'xz-utils',
-    'adduser | passwd',
+    'passwd',
     ...(options.systemNode === undefined ? [] : [`nodejs (>= ${options.systemNode})`]),
   ];
   const lines = [
@@ -32,21 +32,22 @@ function debianVersion(version: string): string {
   return /^[0-9]/.test(text) ? text : `0.${text}`;
 }
 
-const start = '#!/bin/sh\nset -eu\n';
+// dpkg --root says where in DPKG_ROOT; on the device itself it is empty.
+const start = '#!/bin/sh\nset -eu\nroot=${DPKG_ROOT:-}\nFIELDLINE_ROOT=$root\nexport FIELDLINE_ROOT\n';
 
 /** Removing leaves the data and the configuration; purging takes them. */
 export const maintainerScripts: Readonly<Record<'postinst' | 'prerm' | 'postrm', string>> = {
   postinst: `${start}if [ "$1" = configure ]; then
-  sh /usr/share/fieldline-edge/install.sh --once
+  sh "$root/usr/share/fieldline-edge/install.sh" --once
 fi
 `,
   prerm: `${start}if [ "$1" = remove ]; then
-  sh /usr/share/fieldline-edge/uninstall.sh
+  sh "$root/usr/share/fieldline-edge/uninstall.sh"
 fi
 `,
   postrm: `${start}if [ "$1" = purge ]; then
-  rm -rf /etc/fieldline /var/lib/fieldline
-  if getent passwd fieldline >/dev/null; then userdel fieldline; fi
+  rm -rf "$root/etc/fieldline" "$root/var/lib/fieldline"
+  if [ -z "$root" ] && getent passwd fieldline >/dev/null; then userdel fieldline; fi
 fi
 `,
 };

@@ -1,9 +1,9 @@
 import { gzipSync } from 'node:zlib';
-import { pack, type Header } from 'tar-stream';
 import type { ReleaseArch } from '#core/contract/release.js';
 import type { BootFile } from '../image/boot-partition.js';
 import { arArchive } from './ar.js';
 import { controlFile, maintainerScripts } from './deb-control.js';
+import { tarArchive, type TarEntry } from './tar-archive.js';
 
 export interface DebOptions {
   /** Of the release. */
@@ -23,7 +23,7 @@ export const debFolder = '/usr/share/fieldline-edge';
  * It holds the secrets of one device, if the files do.
  */
 export async function debianPackage(files: readonly BootFile[], options: DebOptions): Promise<Uint8Array> {
-  const control = await archive([
+  const control = await tarArchive([
     { name: './control', bytes: Buffer.from(controlFile(files, options)), mode: 0o644 },
     ...Object.entries(maintainerScripts).map(([name, text]) => ({
       name: `./${name}`,
@@ -31,7 +31,7 @@ export async function debianPackage(files: readonly BootFile[], options: DebOpti
       mode: 0o755,
     })),
   ]);
-  const data = await archive([
+  const data = await tarArchive([
     ...['./', './usr/', './usr/share/', `.${debFolder}/`].map(folderEntry),
     ...foldersOf(files).map((path) => folderEntry(`.${debFolder}/${path}/`)),
     ...files.map(({ path, bytes }) => ({
@@ -48,13 +48,7 @@ export async function debianPackage(files: readonly BootFile[], options: DebOpti
   ]);
 }
 
-interface Entry {
-  readonly name: string;
-  readonly bytes?: Uint8Array;
-  readonly mode: number;
-}
-
-function folderEntry(name: string): Entry {
+function folderEntry(name: string): TarEntry {
   return { name, mode: name.endsWith('/secrets/') ? 0o700 : 0o755 };
 }
 
@@ -66,25 +60,4 @@ function withoutRoot(path: string): string {
 function foldersOf(files: readonly BootFile[]): string[] {
   const folders = files.map(({ path }) => withoutRoot(path)).filter((path) => path.includes('/'));
   return [...new Set(folders.map((path) => path.slice(0, path.lastIndexOf('/'))))].sort();
-}
-
-async function archive(entries: readonly Entry[]): Promise<Buffer> {
-  const tar = pack();
-  for (const { name, bytes, mode } of entries) {
-    const header: Partial<Header> & { name: string } = {
-      name,
-      mode,
-      mtime: new Date(0),
-      uid: 0,
-      gid: 0,
-      uname: 'root',
-      gname: 'root',
-    };
-    if (bytes === undefined) tar.entry({ ...header, type: 'directory' });
-    else tar.entry(header, Buffer.from(bytes));
-  }
-  tar.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of tar) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }

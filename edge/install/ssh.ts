@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
-import { pipeline } from 'node:stream/promises';
-import { pack } from 'tar-stream';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { ReleaseArch } from '#core/contract/release.js';
 import { FatalError, RetryableError } from '#core/runtime/errors.js';
 import type { BootFile } from '../image/boot-partition.js';
+import { tarArchive } from './tar-archive.js';
 
 export interface SshOptions {
   /** `pi@192.168.1.7`, or a name of the ssh configuration. */
@@ -11,9 +12,9 @@ export interface SshOptions {
   readonly sshArguments?: readonly string[];
   /** Default `ssh`. */
   readonly program?: string;
-  /** What runs the installer as root; default `sudo -n`, empty for a target that is root. */
+  /** What runs the installer as root. Default: nothing where the login is root, else `sudo -n`. */
   readonly become?: readonly string[];
-  /** Words for install.sh, and what goes before its name. */
+  /** Words for install.sh. */
   readonly installArguments?: readonly string[];
   /** A line of what the device says. */
   readonly progress?: (line: string) => void;
@@ -26,60 +27,72 @@ export interface SshOptions {
  * Throws FatalError `refused` (host key, login, sudo, installer), RetryableError `unavailable` (not reached); each with the next step.
  */
 export async function installOverSsh(files: readonly BootFile[], options: SshOptions): Promise<void> {
-  const { target, program = 'ssh', sshArguments = [] } = options;
+  await runOverSsh(installCommand(options), await archiveOf(files), options);
+}
+
+/** What the programs there are made for, so that the right release is sent. Throws as {@link installOverSsh} does. */
+export async function archOverSsh(options: SshOptions): Promise<ReleaseArch> {
+  const said = await runOverSsh(
+    'uname -m; getconf LONG_BIT; dpkg --print-architecture 2>/dev/null || true',
+    '',
+    options,
+  );
+  const [machine = '', bits = '', packages = ''] = said.slice(-3);
+  if (machine === 'armv6l')
+    throw new FatalError('refused', `${options.target} has an ARMv6 processor, for which there is no Node.js`);
+  if (packages === 'arm64' || (machine === 'aarch64' && bits === '64')) return 'arm64';
+  if (packages === 'armhf' || /^(aarch64|armv[78]l)$/.test(machine)) return 'armv7l';
+  if (machine === 'x86_64' && bits === '64') return 'x64';
+  throw new FatalError('refused', `${options.target} is ${machine}, for which there is no release`);
+}
+
+async function runOverSsh(command: string, input: string | Buffer, options: SshOptions): Promise<string[]> {
+  const { target, program = 'ssh', sshArguments = [], signal } = options;
   // A password could not be typed: the standard input is the archive.
-  const words = [
-    '-o',
-    'BatchMode=yes',
-    '-o',
-    'ConnectTimeout=15',
-    ...sshArguments,
-    '--',
-    target,
-    remoteCommand(options),
-  ];
-  const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'], signal: options.signal });
+  const ours = ['-o', 'BatchMode=yes', '-o', 'ConnectTimeout=15'];
+  const child = spawn(program, [...ours, ...sshArguments, '--', target, command], { signal });
   const said: string[] = [];
-  const hear = (chunk: Buffer) => {
-    for (const line of chunk.toString('utf8').split(/\r?\n/).filter(Boolean)) {
+  for (const output of [child.stdout, child.stderr]) {
+    createInterface({ input: output }).on('line', (line) => {
       said.push(line);
       options.progress?.(line);
-    }
-  };
-  child.stdout.on('data', hear);
-  child.stderr.on('data', hear);
-  const ended = new Promise<number | null>((resolve, reject) => {
+    });
+  }
+  // A refused connection breaks the pipe; what ssh says of it is worth more.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  const code = await endOf(child).catch((cause: unknown) => {
+    signal?.throwIfAborted();
+    throw new FatalError('bad-config', `${program} cannot be run: install the OpenSSH client`, { cause });
+  });
+  if (code !== 0) throw explained(code, said, target);
+  return said;
+}
+
+function endOf(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);
   });
-  // A refused connection breaks the pipe; what ssh says of it is worth more.
-  const sent = pipeline(archiveOf(files), child.stdin).catch(() => undefined);
-  const code = await ended.catch((cause: unknown) => {
-    throw new FatalError('bad-config', `${program} cannot be run: install the OpenSSH client`, { cause });
-  });
-  await sent;
-  if (code !== 0) throw explained(code, said, target);
 }
 
+const rootOrSudo = '$([ "$(id -u)" = 0 ] || echo sudo -n)';
+
 /** Unpacks into a folder of its own, installs, and removes it whatever came of it. */
-function remoteCommand({ become = ['sudo', '-n'], installArguments = [] }: SshOptions): string {
+function installCommand({ become = [rootOrSudo], installArguments = [] }: SshOptions): string {
   const script = [
     'set -eu; umask 077',
     'folder=$(mktemp -d)',
     `trap 'rm -rf "$folder"' EXIT`,
     'tar -xf - -C "$folder"',
-    `${[...become, 'sh', '"$folder/fieldline/install.sh"', '--once', ...installArguments].join(' ')}`,
+    [...become, 'sh', '"$folder/fieldline/install.sh"', '--once', ...installArguments].join(' '),
   ].join('; ');
   return `sh -c '${script.replaceAll("'", `'\\''`)}'`;
 }
 
-function archiveOf(files: readonly BootFile[]) {
-  const tar = pack();
-  for (const { path, bytes } of files) {
-    tar.entry({ name: path, mode: path.includes('/secrets/') ? 0o600 : 0o644, mtime: new Date(0) }, Buffer.from(bytes));
-  }
-  tar.finalize();
-  return tar;
+function archiveOf(files: readonly BootFile[]): Promise<Buffer> {
+  const mode = (path: string) => (path.includes('/secrets/') ? 0o600 : 0o644);
+  return tarArchive(files.map(({ path, bytes }) => ({ name: path, bytes, mode: mode(path) })));
 }
 
 const explanations: readonly [pattern: RegExp, next: string][] = [
