@@ -133,6 +133,18 @@ describe('an enrolment token', () => {
     expect(await stateOf(test, press, id)).toBe('bound');
   });
 
+  it('is revoked as any other credential, with the certificate that it gave, and the derived token stays', async () => {
+    const test = await startEnrolment();
+    const { id, token } = await tokenFor(test);
+    const pair = await enrolled(test, token);
+    const client = await connectTls(test, pair);
+    expect(await ask(test, 'DELETE', `devices/${owner(press)}/credentials/${id}`)).toMatchObject({ status: 200 });
+    await waitFor('the end of the session', long, () => !client.connected);
+    await connectTls(test, { username: owner(press), password: deviceToken(secret, press) });
+    const { body } = await ask(test, 'GET', `devices/${owner(press)}/credentials`);
+    expect(body).toMatchObject({ credentials: [{ id, type: 'enrolment', usable: false }], derivedToken: true });
+  });
+
   it('asks no more often than a device in trouble would', async () => {
     const test = await startEnrolment();
     const { token } = await tokenFor(test);

@@ -149,3 +149,66 @@ describe('keys and tokens', () => {
     );
   });
 });
+
+describe('an enrolment token in the book', () => {
+  const bound = (us: number, spki = 'a', of = fingerprint) => ({
+    ...{ us, spki: spki.repeat(64), fingerprint: of },
+    ...{ serial: '01', expiresUs: 1e15, pem: 'PEM' },
+  });
+  const enrolment = (over: object = {}) => ({ type: 'enrolment', scrypt, createdUs: 10, expiresUs: 1000, ...over });
+
+  it('alone changes nothing for the device', () => {
+    const { book, say } = open();
+    say(enrolment());
+    expect([book.knows(press), book.allows(press, derived)]).toEqual([false, true]);
+    expect(book.allows(press, { by: 'enrolment', id })).toBe(true);
+    expect(book.token(press, id)).toBeUndefined();
+  });
+
+  it('stays with the first key, used or revoked, whatever is said later and how often it is read again', () => {
+    const { book, say } = open();
+    const told = [
+      enrolment(),
+      enrolment({ bound: bound(20) }),
+      enrolment({ bound: bound(21, 'b', 'cd'.repeat(32)) }),
+      enrolment({ bound: bound(20), usedUs: 30 }),
+      enrolment({ bound: bound(20), revokedUs: 40 }),
+      enrolment(),
+    ];
+    for (const record of [...told, ...told]) say(record);
+    expect(book.enrolment(press, id)).toMatchObject({
+      bound: { us: 20, spki: 'a'.repeat(64) },
+      usedUs: 30,
+      revokedUs: 40,
+    });
+    say(revoked(50));
+    say(enrolment());
+    expect(book.enrolment(press, id)).toBeUndefined();
+  });
+
+  it('its certificate counts as made when it was bound, whenever it begins', () => {
+    const { book, say } = open();
+    say(revoked(15), wholeId);
+    expect(book.allows(press, certificate(5))).toBe(false);
+    say(enrolment({ bound: bound(20) }));
+    expect(book.allows(press, certificate(5))).toBe(true);
+    say(revoked(19), wholeId);
+    expect(book.allows(press, certificate(5))).toBe(true);
+    say(revoked(20), wholeId);
+    expect(book.allows(press, certificate(5))).toBe(false);
+  });
+
+  it('revoked, takes its certificate with it', () => {
+    const { book, say } = open();
+    say(enrolment({ bound: bound(20) }));
+    say(enrolment({ bound: bound(20), revokedUs: 30 }));
+    expect(book.allows(press, certificate(20))).toBe(false);
+    expect(book.certificateEndsUs(press)).toBeUndefined();
+  });
+
+  it('tells stamps after all of its own', () => {
+    const { book, say } = open();
+    say(enrolment({ bound: bound(20), revokedUs: 30 }));
+    expect([book.afterAll(press, 5), book.afterAll(press, 100)]).toEqual([31, 100]);
+  });
+});
