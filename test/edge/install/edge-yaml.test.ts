@@ -30,6 +30,14 @@ describe('edgeYaml', () => {
       'certificate',
       { certFile: '/var/lib/fieldline/identity/device.pem', keyFile: '/var/lib/fieldline/identity/device-key.pem' },
     ],
+    [
+      'enrolment',
+      {
+        certFile: '/var/lib/fieldline/identity/device.pem',
+        keyFile: '/var/lib/fieldline/identity/device-key.pem',
+        enrolTokenFile: '/var/lib/fieldline/identity/enrol-token',
+      },
+    ],
     [undefined, {}],
   ] as const)('names what a %s needs', (identity, fields) => {
     expect(edge({ identity, ca: false, upgrade: false })).toMatchObject({
