@@ -3,10 +3,16 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { xz } from '@napi-rs/lzma';
 import { extract, pack } from 'tar-stream';
 import { onTestFinished } from 'vitest';
-import { signRelease, type DesiredRelease, type ReleaseManifest } from '../../core/contract/release.js';
+import {
+  signRelease,
+  type DesiredRelease,
+  type ReleaseManifest,
+  type ReleasePart,
+} from '../../core/contract/release.js';
 import { buildRelease } from '../../edge/bundle/build-release.js';
 import type { ReleaseOnDisk } from '../../edge/bundle/release.js';
 
@@ -17,6 +23,8 @@ export interface TestReleases {
   again(version: string, over?: Partial<ReleaseManifest>, key?: KeyObject): ReleaseOnDisk;
   /** One whose agent is another program; the real one lies beside it as `real.mjs`. */
   withAgent(version: string, code: string): Promise<ReleaseOnDisk>;
+  /** One that brings a Node, which is a script that starts ours. */
+  withRuntime(version: string): Promise<ReleaseOnDisk>;
 }
 
 export async function testReleases(folder: string, privateKey: KeyObject): Promise<TestReleases> {
@@ -31,16 +39,34 @@ export async function testReleases(folder: string, privateKey: KeyObject): Promi
     first,
     again,
     async withAgent(version, code) {
-      const archive = await repack(await readFile(first.parts.get(first.manifest.parts[0]!.sha256)!), code);
-      const hash = createHash('sha256').update(archive).digest('hex');
-      const file = join(folder, 'parts', hash);
-      await mkdir(join(folder, 'parts'), { recursive: true });
-      await writeFile(file, archive);
-      const part = { ...first.manifest.parts[0]!, bytes: archive.length, sha256: hash };
-      const made = again(version, { parts: [{ ...part, unpackedBytes: part.unpackedBytes + 65_536 }] });
-      return { ...made, parts: new Map([[hash, file]]) };
+      const app = first.manifest.parts[0]!;
+      const archive = await repack(await readFile(first.parts.get(app.sha256)!), code);
+      const { part, file } = await keepPart(folder, archive, 'app', app.unpackedBytes + 65_536);
+      return { ...again(version, { parts: [part] }), parts: new Map([[part.sha256, file]]) };
+    },
+    async withRuntime(version) {
+      const out = pack();
+      out.entry({ name: 'bin/node', mode: 0o755 }, `#!/bin/sh\nexec ${process.execPath} "$@"\n`);
+      out.entry({ name: 'LICENSE' }, 'as it is');
+      out.finalize();
+      const { part, file } = await keepPart(
+        folder,
+        await xz.compress(await buffer(out as AsyncIterable<Buffer>)),
+        'runtime',
+        65_536,
+      );
+      const made = again(version, { parts: [...first.manifest.parts, part] });
+      return { ...made, parts: new Map([...first.parts, [part.sha256, file]]) };
     },
   };
+}
+
+async function keepPart(folder: string, archive: Uint8Array, name: ReleasePart['name'], unpackedBytes: number) {
+  const sha256 = createHash('sha256').update(archive).digest('hex');
+  const file = join(folder, 'parts', sha256);
+  await mkdir(join(folder, 'parts'), { recursive: true });
+  await writeFile(file, archive);
+  return { part: { name, bytes: archive.length, sha256, unpackedBytes }, file };
 }
 
 async function repack(archive: Uint8Array, code: string): Promise<Uint8Array> {
@@ -48,16 +74,13 @@ async function repack(archive: Uint8Array, code: string): Promise<Uint8Array> {
   files.end(await xz.decompress(archive));
   const out = pack();
   for await (const file of files) {
-    const chunks: Buffer[] = [];
-    for await (const chunk of file) chunks.push(chunk as Buffer);
+    const content = await buffer(file as AsyncIterable<Buffer>);
     const name = file.header.name === 'agent.mjs' ? 'real.mjs' : file.header.name;
-    out.entry({ name, type: file.header.type, mode: file.header.mode }, Buffer.concat(chunks));
+    out.entry({ name, type: file.header.type, mode: file.header.mode }, content);
   }
   out.entry({ name: 'agent.mjs' }, code);
   out.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of out as AsyncIterable<Buffer>) chunks.push(chunk);
-  return xz.compress(Buffer.concat(chunks));
+  return xz.compress(await buffer(out as AsyncIterable<Buffer>));
 }
 
 /** Serves the parts of a folder, with ranges. */

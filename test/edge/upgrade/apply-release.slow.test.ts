@@ -1,5 +1,14 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -75,4 +84,18 @@ test('a release is installed if it is signed and whole, and nothing else is', as
   rmSync(device.path('opt/fieldline/releases/2.0.0/release.json'));
   await apply('2.0.0');
   expect(existsSync(device.path('opt/fieldline/releases/2.0.0/release.json'))).toBe(true);
+
+  // A Node comes with the first release that has it, and not again with the next.
+  const withNode = await releases.withRuntime('3.0.0');
+  await put(withNode);
+  await apply('3.0.0', { path: '/nowhere' });
+  const node = device.path('opt/fieldline/releases/3.0.0/node');
+  expect(readlinkSync(node)).toMatch(/^\.\.\/\.\.\/runtimes\/[0-9a-f]{16}\/bin\/node$/);
+  const ran = await runCommand(node, [agent.replace('current', 'releases/3.0.0'), 'version'], { withinMs: 60_000 });
+  expect(ran).toContain('3.0.0');
+  const next = releases.again('3.1.0', { parts: withNode.manifest.parts });
+  await put(next);
+  await apply('3.1.0', { path: '/nowhere' });
+  expect(readlinkSync(node.replace('3.0.0', '3.1.0'))).toBe(readlinkSync(node));
+  expect(readdirSync(device.path('opt/fieldline/runtimes'))).toHaveLength(1);
 });

@@ -40,7 +40,7 @@ export async function startUpgradeLine(): Promise<UpgradeLine> {
 
 /** One device under its supervisor, as the gateway and its log see it. */
 export class UpgradedDevice {
-  readonly supervisor: Supervisor;
+  supervisor: Supervisor;
 
   constructor(
     readonly id: DeviceId,
