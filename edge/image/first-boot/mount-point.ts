@@ -1,13 +1,14 @@
 import type { BootPartition } from '../boot-partition.js';
 
 /**
- * Where the system mounts its boot partition: `/boot/firmware` since Bookworm (October 2023), whose `config.txt` asks for an
- * initramfs and speaks of `/boot/firmware`; `/boot` before.
+ * Where the system mounts its boot partition: `/boot/firmware` since Bookworm (October 2023), and with Debian and Ubuntu; these have
+ * an initramfs on it, or speak of `/boot/firmware` in `config.txt`. `/boot` before.
  */
 export function mountPointOf(boot: BootPartition): '/boot/firmware' | '/boot' {
-  const config = textOf(boot, 'config.txt');
-  const initramfs = boot.list().some((name) => /^initramfs[_0-9]/i.test(name));
-  return initramfs || /^\s*auto_initramfs=1|\/boot\/firmware\//m.test(config) ? '/boot/firmware' : '/boot';
+  const initramfs = boot.list().some((name) => /^(initramfs|initrd)/i.test(name));
+  return initramfs || /^\s*(auto_)?initramfs\b|\/boot\/firmware\//m.test(textOf(boot, 'config.txt'))
+    ? '/boot/firmware'
+    : '/boot';
 }
 
 /** Empty if there is no such file. */

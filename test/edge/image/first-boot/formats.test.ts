@@ -73,6 +73,11 @@ describe('the mount point', () => {
   test.each([
     ['bookworm', bookworm, '/boot/firmware/firstrun.sh'],
     ['bullseye', bullseye, '/boot/firstrun.sh'],
+    [
+      'Debian',
+      { 'cmdline.txt': 'root=LABEL=RASPIROOT', 'config.txt': 'kernel=vmlinuz-6.1\ninitramfs initrd.img-6.1\n' },
+      '/boot/firmware/firstrun.sh',
+    ],
   ])('of %s is where the script is run', (_, image, path) => {
     const files = firstBootOf(new BootFolder(image), 'firstrun').files(plainSetup, new BootFolder(image));
     expect(Buffer.from(files[0]!.bytes).toString()).toContain(` systemd.run=${path} systemd.run_success_action=reboot`);
