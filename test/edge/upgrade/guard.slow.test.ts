@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ensureServer, haveServers } from '../../servers/ensure.js';
@@ -114,6 +114,19 @@ test('the timer ends a trial that nobody ends', async () => {
   await guard.run();
   await guard.run(undefined, 'before', 'expire', 'zz');
   await guard.run(undefined, 'before', 'expire', 'aa');
+  await guard.run();
+  expect([guard.current(), guard.state()[0]]).toEqual(['1', 'rolled-back']);
+});
+
+test('a release whose starts cannot be counted, as on a full disk, goes back at once', async () => {
+  const guard = await guarded();
+  guard.stage('aa', '2');
+  await guard.run();
+  // Nothing can be written there.
+  mkdirSync(join(guard.home, 'upgrade-state.new'));
+  await guard.run();
+  expect([guard.current(), guard.state()[0]]).toEqual(['1', 'trial']);
+  rmdirSync(join(guard.home, 'upgrade-state.new'));
   await guard.run();
   expect([guard.current(), guard.state()[0]]).toEqual(['1', 'rolled-back']);
 });

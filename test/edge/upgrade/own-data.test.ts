@@ -38,7 +38,10 @@ test('the time of a trial counts over its starts', async () => {
   const clock = new ManualClock();
   const kept: number[] = [];
   const begin = (usedMs: number, stopping = new AbortController()) => {
-    const keep = (so: number): Promise<void> => void kept.push(so) ?? Promise.resolve();
+    const keep = (so: number): Promise<void> => {
+      kept.push(so);
+      return Promise.resolve();
+    };
     const options = { trialMs: 10_000, usedMs, isProven: () => false, keep, clock, stopping: stopping.signal };
     return { stop: () => stopping.abort(), end: runTrial(options) };
   };
