@@ -4,7 +4,7 @@ import type { DeviceId } from '#core/contract/names.js';
 import type { ConnectionStream } from '../broker/connection-stream.js';
 import type { Enrolments } from './enrolments.js';
 
-/** Requests of one connection: one, and some again where an answer was lost. */
+/** Requests of one connection that can only enrol: one, and some again where an answer was lost. */
 const maxAsked = 8;
 /** How long a connection may stand that can only enrol. */
 const maxEnrolmentMs = 120_000;
@@ -13,7 +13,8 @@ const maxEnrolmentMs = 120_000;
 export function askOn(enrolments: Pick<Enrolments, 'answer'>) {
   return async (device: DeviceId, stream: ConnectionStream, payload: Uint8Array): Promise<void> => {
     stream.asked += 1;
-    if (stream.asked > maxAsked) return stream.refuse('enrolment-over', 'too many requests for a certificate');
+    if (stream.proof?.by === 'enrolment' && stream.asked > maxAsked)
+      return stream.refuse('enrolment-over', 'too many requests for a certificate');
     const tell = (answer: EnrolmentAnswer) => say(stream, mqttTopic(device, 'enrolled'), answer);
     await enrolments.answer({ device, address: stream.address, proof: stream.proof!, payload, tell });
   };

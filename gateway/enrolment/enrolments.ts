@@ -46,6 +46,8 @@ export interface EnrolmentAsk {
 
 type Refused = Extract<EnrolmentAnswer, { type: 'refused' }>;
 
+/** Requests with one token or certificate: so many at once, and then one a minute. The others are not looked at. */
+const requestLimits = { burst: 20, forgiveMs: 60_000, delayMs: 1, maxAddresses: 100_000 };
 /** Refusals to one address: the first are answered at once. */
 const refusalLimits = { burst: 10, forgiveMs: 6000, delayMs: 3000, maxAddresses: 10_000 };
 
@@ -59,6 +61,7 @@ export class Enrolments implements Part {
   private readonly renewals: Renewals;
   private readonly refusals: LoginAudit;
   private readonly failures: FailureLimiter;
+  private readonly requests: FailureLimiter;
   private readonly counter: Counter<'outcome'>;
   /** One request of a device at a time. */
   private readonly turns = new Map<string, Mutex>();
@@ -71,6 +74,7 @@ export class Enrolments implements Part {
     this.renewals = new Renewals({ ...options, sign: (...request) => this.sign(...request) });
     this.refusals = new LoginAudit({ audit, monotonicMs, what: 'enrol' });
     this.failures = new FailureLimiter(refusalLimits, monotonicMs);
+    this.requests = new FailureLimiter(requestLimits, monotonicMs);
     this.counter = new Counter({
       name: 'fieldline_gateway_enrolments_total',
       help: 'Certificates: enrolled, repeated, renewed, refused, failed; spoken: those that took the place of what was before',
@@ -96,6 +100,8 @@ export class Enrolments implements Part {
   /** Resolves when the request is answered. Never rejects. */
   async answer(ask: EnrolmentAsk): Promise<void> {
     const owner = deviceKey(ask.device);
+    if (this.requests.fail(`${owner} ${shownBy(ask.proof)}`) > 0)
+      return ask.tell(refused('too many requests for a certificate', true));
     const turn = this.turns.get(owner) ?? new Mutex();
     this.turns.set(owner, turn);
     const answer = await turn.run(() => this.judge(owner, ask));
@@ -230,6 +236,12 @@ function faultOf(enrolment: EnrolmentCredential, nowUs: number, revokedUs: numbe
     case 'bound':
       return undefined;
   }
+}
+
+/** Whoever has a copy of a token does not use up what another may ask. */
+function shownBy(proof: Proof): string {
+  if (proof.by === 'certificate') return proof.fingerprint;
+  return proof.by === 'enrolment' ? proof.id : proof.by;
 }
 
 function isoOf(us: number): string {

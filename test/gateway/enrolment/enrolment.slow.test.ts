@@ -298,6 +298,9 @@ describe('the renewal of a certificate', () => {
     const answers = [];
     for (let i = 0; i < 5; i += 1) answers.push((await askerOf().ask(byCertificate)).type);
     expect(answers).toEqual(['enrolled', 'enrolled', 'enrolled', 'enrolled', 'refused']);
+    for (let i = 0; i < 30; i += 1) byCertificate.publish(mqttTopic(press, 'enrol'), 'x', { qos: 1 });
+    await byCertificate.publishAsync(dataTopic(press), packOf(press, 0), { qos: 1 });
+    expect(byCertificate.connected).toBe(true);
   });
 
   it('is refused by a gateway that signs nothing, and the session goes on', async () => {
