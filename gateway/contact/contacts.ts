@@ -98,10 +98,11 @@ export class Contacts {
   ): void {
     const [shelf, key] = name === undefined ? [this.nameless, address] : [this.named, name.slice(0, 130)];
     const nowUs = this.options.clock.nowUs();
+    const said = detail.slice(0, 300);
     const others = shelf.get(key) ?? [];
-    const same = others.find((one) => one.what === what && one.address === address);
+    const same = others.find((one) => one.what === what && one.address === address && one.detail === said);
     const { firstUs = nowUs, times = 0 } = same ?? {};
-    const trouble = { what, address, detail: detail.slice(0, 300), firstUs, lastUs: nowUs, times: times + 1 };
+    const trouble = { what, address, detail: said, firstUs, lastUs: nowUs, times: times + 1 };
     const rest = others.filter((one) => one !== same).slice(1 - maxOfOne);
     keep(shelf, key, [...rest, trouble], this.maxKept);
   }

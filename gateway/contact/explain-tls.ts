@@ -9,18 +9,22 @@ const meanings: readonly (readonly [RegExp, string])[] = [
   [/alert (certificate required|handshake failure)/i, 'both sides did not agree on how to speak'],
   [/http request/i, 'it speaks HTTP'],
   [/wrong version number|unsupported protocol/i, 'it speaks no TLS that is taken here; is its address mqtts://?'],
-  [/ECONNRESET|socket hang up|disconnected before/i, 'it hung up in the handshake'],
+  [
+    /ECONNRESET|socket hang up|disconnected before/i,
+    'it hung up in the handshake, as one does that does not trust our certificate (its CA, the name, or its clock)',
+  ],
   [/timeout/i, 'it did not go on with the handshake'],
 ];
 
 /** A sentence for a person, with what OpenSSL said behind it. */
 export function explainTls(detail: string): string {
   const meaning = meanings.find(([pattern]) => pattern.test(detail))?.[1];
-  return meaning === undefined ? detail : `${meaning} (${shortOf(detail)})`;
+  return meaning === undefined ? shortOf(detail) : `${meaning} (${shortOf(detail)})`;
 }
 
 /** Without the number of the thread and the place in the sources of OpenSSL. */
 function shortOf(detail: string): string {
   const parts = detail.trim().split(':');
-  return (parts.length > 4 && parts[2]?.includes('SSL') ? (parts[4] ?? detail) : detail).slice(0, 120);
+  const library = parts.findIndex((part) => part.includes('SSL routines'));
+  return (library === -1 ? detail : (parts[library + 2] ?? detail)).slice(0, 120);
 }

@@ -25,6 +25,8 @@ export interface GatewayOverrides {
   readonly time?: object;
   readonly devices?: object;
   readonly enrolment?: object;
+  readonly releases?: object;
+  readonly rollout?: object;
   readonly spool?: object;
   readonly sources?: readonly object[];
   readonly foreign?: object;
