@@ -77,12 +77,13 @@ export interface CardReport {
   readonly warnings: readonly string[];
 }
 
-/** Throws RejectedError `refused` (not a card of a Raspberry Pi; says what was found) or `corrupt`. */
+/** Throws RejectedError `refused` (not a card of a Raspberry Pi; says what was found), `corrupt`, `unauthorised` or `unavailable`. */
 export type OpenCard = (path: string, options?: OpenCardOptions) => Promise<Card>;
 
 /**
  * Copies an image and edits its boot partition. On failure or abort no part of it is left: a partial file is removed, a
- * device keeps no partition table. Throws RejectedError (`refused`, `corrupt`, `disk-full`, `too-large`) or the signal's reason.
+ * device keeps no partition table. Throws the signal's reason, what `edit` throws, or RejectedError: `refused`, `corrupt`,
+ * `disk-full`, `too-large`, `unauthorised` (the system lets this user not), `unavailable` (the card was pulled out).
  */
 export type WriteImage = (options: WriteImageOptions) => Promise<WrittenImage>;
 

@@ -5,7 +5,7 @@ import { openDeviceTarget } from './device-target.js';
 import { openFileTarget } from './file-target.js';
 import type { ImageTarget } from './image-target.js';
 import { hashStretch, markedBlocks } from './marked-blocks.js';
-import { naming } from './naming.js';
+import { explaining, naming } from './naming.js';
 import { openBoot } from './open-boot.js';
 import { readBack } from './read-back.js';
 import { checkFiles, remembering } from './written-files.js';
@@ -15,19 +15,21 @@ import { checkFiles, remembering } from './written-files.js';
  * source ─► copy ─► edit the FAT ─► read its files ─► sync ─► read the medium ─► rename
  * ```
  */
-export const writeImage: WriteImage = async (options) => {
+export const writeImage: WriteImage = (options) => {
   const { out, device = false, overwrite = false, signal } = options;
-  signal?.throwIfAborted();
-  const target = await naming(out, () => (device ? openDeviceTarget(out) : openFileTarget(out, overwrite)));
-  try {
-    const written = await fill(target, options);
+  return explaining(out, async () => {
     signal?.throwIfAborted();
-    await naming(out, () => target.finish());
-    return written;
-  } catch (error) {
-    await target.discard();
-    throw error;
-  }
+    const target = await naming(out, () => (device ? openDeviceTarget(out) : openFileTarget(out, overwrite)));
+    try {
+      const written = await fill(target, options);
+      signal?.throwIfAborted();
+      await target.finish();
+      return written;
+    } catch (error) {
+      await target.discard();
+      throw error;
+    }
+  });
 };
 
 async function fill(target: ImageTarget, options: WriteImageOptions): Promise<WrittenImage> {
@@ -47,7 +49,7 @@ async function fill(target: ImageTarget, options: WriteImageOptions): Promise<Wr
   const expected = new Map(target.taken);
   for (const index of marked) expected.set(index, hashStretch(blocks, index));
   onProgress?.({ step: 'sync', doneBytes: 0, totalBytes: 0 });
-  await naming(out, () => target.sync());
+  await target.sync();
   const readFrom = await readBack({
     path: target.path,
     imageBytes,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { open, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -221,6 +222,24 @@ describe('a card in its reader (a file takes its place here)', () => {
     };
     await expect(write({ out: node, device: true, edit: spoil })).rejects.toThrow(/worn or counterfeit/);
     await expect(openCard(node)).rejects.toThrow(/first sector is empty/);
+  });
+});
+
+describe('what the system refuses is said in a sentence', () => {
+  it.each<[string, Partial<WriteImageOptions>]>([
+    ['a folder that is not there', { out: '/nowhere/at/all.img' }],
+    ['a device that is not there', { out: '/dev/fieldline-none', device: true }],
+  ])('%s', async (_what, options) => {
+    const { write } = await bench();
+    await expect(write(options)).rejects.toMatchObject({
+      code: 'refused',
+      message: expect.stringContaining(`there is no ${options.out}`) as string,
+    });
+  });
+
+  it('but not what an edit has to say of its own files', async () => {
+    const { write } = await bench();
+    await expect(write({ edit: () => void readFileSync('/no/such/file') })).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
 
