@@ -26,10 +26,7 @@ for word in "$@"; do
     --later) later=yes ;;
     --once) once=yes ;;
     --no-start) start='' ;;
-    *)
-      echo "usage: $0 [--later] [--once] [--no-start]" >&2
-      exit 2
-      ;;
+    *) echo "usage: $0 [--later] [--once] [--no-start]" >&2 && exit 2 ;;
   esac
 done
 
@@ -66,8 +63,7 @@ changed=''
 # place FROM TO MODE OWNER: a file appears whole, or stays as it was.
 place() {
   if cmp -s "$1" "$2"; then
-    chmod "$3" "$2" && own "$4" "$2"
-    return 0
+    chmod "$3" "$2" && own "$4" "$2" && return 0
   fi
   rm -f "$2.new"
   (umask 077 && cat "$1" >"$2.new")
@@ -123,12 +119,9 @@ new_identity() { [ -e "$here/secrets/SHA256SUMS" ] && ! cmp -s "$here/secrets/SH
 # Of the programs and not of the kernel: a 64-bit kernel may carry a 32-bit system.
 architecture() {
   machine=$(uname -m)
-  case $machine in
-    armv6l)
-      fail 'this board has an ARMv6 processor (Pi Zero, Zero W or 1), for which there is no Node.js' \
-        'Take a Pi Zero 2 W, 3 or later.'
-      ;;
-  esac
+  if [ "$machine" = armv6l ]; then
+    fail 'this board has an ARMv6 processor (Pi Zero, Zero W or 1), for which there is no Node.js' 'Take a Pi Zero 2 W, 3 or later.'
+  fi
   if command -v dpkg >/dev/null; then
     case $(dpkg --print-architecture) in
       arm64) echo arm64 ;;
@@ -264,7 +257,8 @@ switch() {
   step='making the release the current one'
   place "$home/releases/$release_version/guard.sh" "$home/guard.sh" 755 root:root
   if [ "$(readlink "$home/current")" != "releases/$release_version" ]; then
-    rm -f "$home/current.new"
+    # A trial that is under way is over: the guard must not take back what was installed by hand.
+    rm -f "$home/upgrade-state" "$home/current.new"
     ln -s "releases/$release_version" "$home/current.new"
     mv -T -f "$home/current.new" "$home/current"
     changed=yes
