@@ -8,10 +8,10 @@ import { FatalError, messageOf } from '#core/runtime/errors.js';
 import { appFiles, bundleAgent, type BundledAgent } from './app.js';
 import { tarOf, unpackedBytes, type PartFile } from './archive.js';
 import { checkoutRoot, packageJson } from './checkout.js';
-import { minimumNode, nodeRuntime, pinnedRuntimes } from './node-runtime.js';
-import { hashOf, openReleaseFile, partFaults, writeRelease } from './release-folder.js';
+import { cacheFolders, minimumNode, nodeRuntime, pinnedRuntimes, type RuntimePart } from './node-runtime.js';
+import { packed } from './packed.js';
+import { hashOf, openReleaseFile, writeRelease } from './release-folder.js';
 import type { ReleaseFor, ReleaseOnDisk, ReleaseWanted } from './release.js';
-import { xz } from './xz.js';
 
 /**
  * Builds a release for one board into a folder of releases. The parts are the same for the same sources, packages and Node,
@@ -19,13 +19,23 @@ import { xz } from './xz.js';
  * stays, with its time.
  */
 export const buildRelease: ReleaseFor = async (wanted) => {
-  const { arch, progress, privateKey, releases } = wanted;
+  // First what may be missing.
   const runtime = await nodeRuntime(wanted);
-  progress?.('bundling the agent', 0.5);
-  const agent = await bundleAgent(checkoutRoot());
+  wanted.progress?.('bundling the agent', 0.5);
+  return releaseOf(await bundleAgent(checkoutRoot()), runtime, wanted);
+};
+
+/** The same of an agent that was bundled before, which takes most of the time. */
+export async function releaseOf(
+  agent: BundledAgent,
+  runtime: RuntimePart | undefined,
+  wanted: ReleaseWanted,
+): Promise<ReleaseOnDisk> {
+  const { arch, progress, privateKey, releases } = wanted;
   const files = await appFiles(agent, arch, runtime?.facts);
   progress?.('packing the agent', 0.7);
-  const app = { bytes: await xz(await tarOf(files), progress), unpackedBytes: unpackedBytes(files) };
+  const { archives: kept } = cacheFolders(wanted.cache);
+  const app = { bytes: await packed(await tarOf(files), kept, progress), unpackedBytes: unpackedBytes(files) };
   const archives = runtime ? { app, runtime } : { app };
   // Parsed, so that its keys have the order that a signed one has.
   const manifest = releaseManifestSchema.parse({
@@ -37,12 +47,11 @@ export const buildRelease: ReleaseFor = async (wanted) => {
       ...{ name: name as 'app' | 'runtime', bytes: bytes.length, sha256: hashOf(bytes), unpackedBytes: room },
     })),
   } satisfies ReleaseManifest);
-  const there = await sameRelease(manifest, wanted);
-  if (there) return there;
   progress?.(`writing ${join(releases, releaseFiles.manifest(manifest))}`, 0.95);
+  const there = await sameRelease(manifest, wanted);
   const bytes = new Map(Object.values(archives).map((archive) => [hashOf(archive.bytes), archive.bytes]));
-  return writeRelease(releases, signRelease(manifest, privateKey), manifest, bytes);
-};
+  return writeRelease(releases, there ?? { release: signRelease(manifest, privateKey), manifest }, bytes);
+}
 
 /** The same for all boards: the version of the checkout, and a hash of what makes the agent. */
 function defaultVersion(agent: BundledAgent, files: readonly PartFile[]): string {
@@ -53,7 +62,7 @@ function defaultVersion(agent: BundledAgent, files: readonly PartFile[]): string
 }
 
 /**
- * What is in the folder, if it is whole, signed by this key and differs in its time only. Throws FatalError `bad-config` if
+ * What is in the folder, signed by this key, if it differs in its time only. Throws FatalError `bad-config` if
  * it has other parts: a version that is out there must not come to mean something else.
  */
 async function sameRelease(manifest: ReleaseManifest, wanted: ReleaseWanted): Promise<ReleaseOnDisk | undefined> {
@@ -68,5 +77,5 @@ async function sameRelease(manifest: ReleaseManifest, wanted: ReleaseWanted): Pr
     const next = `give it another --version, or delete ${file} if no device ever got it`;
     throw new FatalError('bad-config', `release ${version} for ${arch} is there already, with other parts; ${next}`);
   }
-  return (await partFaults(there)).length === 0 ? there : undefined;
+  return there;
 }

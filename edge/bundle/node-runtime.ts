@@ -1,5 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { ReleaseArch } from '#core/contract/release.js';
@@ -7,10 +6,11 @@ import { FatalError, messageOf } from '#core/runtime/errors.js';
 import { tarOf, unpackedBytes, type PartFile } from './archive.js';
 import { elfArch, stripElf } from './elf.js';
 import { fetchPackage, tarballName, type PinnedPackage } from './npm-package.js';
+import { packed } from './packed.js';
+import { hashOf } from './release-folder.js';
 import type { ReleaseProgress } from './release.js';
 import { readRuntimeFile } from './runtime-file.js';
 import type { RuntimeFacts } from './sbom.js';
-import { xz } from './xz.js';
 
 /** What is taken unless a Node is handed in. npm's newest for armv7l is past its end of life, so it has none. */
 export const pinnedRuntimes: Partial<Record<ReleaseArch, PinnedPackage>> = {
@@ -29,9 +29,6 @@ export const pinnedRuntimes: Partial<Record<ReleaseArch, PinnedPackage>> = {
 /** The oldest Node that the agent runs on, the system's included. */
 export const minimumNode = '20.11.0';
 
-/** Raised when what is made of a Node changes, so that the cache forgets what was made before. */
-const recipe = 1;
-
 /** The `runtime` part. */
 export interface RuntimePart {
   readonly facts: RuntimeFacts;
@@ -46,15 +43,31 @@ export interface RuntimeWanted {
   readonly progress?: ReleaseProgress;
 }
 
+/** Where fetched packages and packed archives are kept. */
+export function cacheFolders(cache = join(homedir(), '.cache', 'fieldline')) {
+  return { packages: join(cache, 'packages'), archives: join(cache, 'archives') } as const;
+}
+
 /**
- * The Node that goes with a release; undefined for `system`. Packing one takes a minute of CPU, so what was packed is kept
- * in the cache under the hash of what it was made of. Throws FatalError `bad-config`, RetryableError `unavailable`.
+ * The Node that goes with a release; undefined for `system`. Packing one takes a minute of CPU, once.
+ * Throws FatalError `bad-config`, RetryableError `unavailable`.
  */
-export async function nodeRuntime({ arch, nodeRuntime: from, cache, progress }: RuntimeWanted) {
+export async function nodeRuntime(wanted: RuntimeWanted): Promise<RuntimePart | undefined> {
+  const { arch, nodeRuntime: from, progress } = wanted;
   if (from === 'system') return undefined;
-  const folder = join(cache ?? join(homedir(), '.cache', 'fieldline'), 'runtimes');
-  const { bytes, origin } = from === undefined ? await pinned(arch, folder, progress) : await handedIn(from);
-  return packed({ bytes, origin, arch }, folder, progress);
+  const folders = cacheFolders(wanted.cache);
+  const source = from === undefined ? await pinned(arch, folders.packages, progress) : await handedIn(from);
+  const { node, licence } = await readRuntimeFile(source.bytes, source.origin);
+  const nodeVersion = checkedVersion(node, arch);
+  const stripped = stripElf(node);
+  const files: PartFile[] = [{ path: 'bin/node', bytes: stripped, executable: true }];
+  if (licence) files.push({ path: 'LICENSE', bytes: licence });
+  progress?.(`packing Node ${nodeVersion} for ${arch}: a minute or so the first time`, 0.1);
+  return {
+    facts: { nodeVersion, sha256: hashOf(stripped), origin: source.origin },
+    bytes: await packed(await tarOf(files), folders.archives, progress),
+    unpackedBytes: unpackedBytes(files),
+  };
 }
 
 interface Source {
@@ -81,52 +94,6 @@ async function handedIn(file: string): Promise<Source> {
     throw new FatalError('bad-config', `cannot read --node-runtime: ${messageOf(cause)}`, { cause });
   });
   return { bytes, origin: `sha256 ${hashOf(bytes)} as handed in` };
-}
-
-interface Meta {
-  readonly facts: RuntimeFacts;
-  readonly sha256: string;
-  readonly unpackedBytes: number;
-}
-
-async function packed(source: Source & { arch: ReleaseArch }, folder: string, progress?: ReleaseProgress) {
-  const stem = join(folder, `${hashOf(source.bytes).slice(0, 32)}-${source.arch}-${recipe}`);
-  const kept = await readKept(stem);
-  if (kept) return kept;
-  const { node, licence } = await readRuntimeFile(source.bytes, source.origin);
-  const nodeVersion = checkedVersion(node, source.arch);
-  const stripped = stripElf(node);
-  const files: PartFile[] = [{ path: 'bin/node', bytes: stripped, executable: true }];
-  if (licence) files.push({ path: 'LICENSE', bytes: licence });
-  progress?.(`packing Node ${nodeVersion} for ${source.arch}: a minute or so, once`);
-  const bytes = await xz(await tarOf(files), progress);
-  const facts: RuntimeFacts = { nodeVersion, sha256: hashOf(stripped), origin: source.origin };
-  await keep(stem, bytes, { facts, sha256: hashOf(bytes), unpackedBytes: unpackedBytes(files) });
-  return { facts, bytes, unpackedBytes: unpackedBytes(files) } satisfies RuntimePart;
-}
-
-/** What was packed before; undefined if there is nothing or it is damaged. */
-async function readKept(stem: string): Promise<RuntimePart | undefined> {
-  try {
-    const meta = JSON.parse(await readFile(`${stem}.json`, 'utf8')) as Meta;
-    const bytes = await readFile(`${stem}.tar.xz`);
-    return hashOf(bytes) === meta.sha256 ? { ...meta, bytes } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Several builds at once may keep the same. */
-async function keep(stem: string, bytes: Uint8Array, meta: Meta): Promise<void> {
-  await mkdir(join(stem, '..'), { recursive: true });
-  for (const [file, content] of [
-    [`${stem}.tar.xz`, bytes],
-    [`${stem}.json`, JSON.stringify(meta)],
-  ] as const) {
-    const partial = `${file}.${randomBytes(4).toString('hex')}`;
-    await writeFile(partial, content);
-    await rename(partial, file);
-  }
 }
 
 /** Throws FatalError `bad-config` if it is for another machine, too old, or no Node. */
@@ -157,8 +124,4 @@ function isOlder(version: string, than: string): boolean {
   const [a, b] = [version, than].map((text) => text.split('.').map(Number));
   const at = a!.findIndex((part, i) => part !== b![i]);
   return at >= 0 && a![at]! < b![at]!;
-}
-
-function hashOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

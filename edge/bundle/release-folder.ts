@@ -3,13 +3,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson } from '#core/contract/alert.js';
 import { releaseFiles } from '#core/contract/release-files.js';
-import {
-  readRelease,
-  signedReleaseSchema,
-  type ReleaseManifest,
-  type ReleasePart,
-  type SignedRelease,
-} from '#core/contract/release.js';
+import { readRelease, signedReleaseSchema, type ReleaseManifest, type ReleasePart } from '#core/contract/release.js';
 import { RejectedError } from '#core/runtime/errors.js';
 import type { ReleaseOnDisk } from './release.js';
 
@@ -63,11 +57,10 @@ export async function readParts(release: ReleaseOnDisk): Promise<Map<string, Uin
   return new Map(await Promise.all(read));
 }
 
-/** Writes the parts, and then what refers to them. A part that is there already is left, unless it is damaged. */
+/** Writes the parts, and then what refers to them. What is there already is left, unless it is damaged. */
 export async function writeRelease(
   folder: string,
-  release: SignedRelease,
-  manifest: ReleaseManifest,
+  { release, manifest }: Pick<ReleaseOnDisk, 'release' | 'manifest'>,
   archives: ReadonlyMap<string, Uint8Array>,
 ): Promise<ReleaseOnDisk> {
   await mkdir(join(folder, releaseFiles.parts), { recursive: true });

@@ -1,4 +1,4 @@
-import { Readable, type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -25,9 +25,9 @@ const nodePaths = /^(?:\.\/)?(?:[^/]+\/)?bin\/node$/;
  */
 export async function readRuntimeFile(bytes: Uint8Array, name: string): Promise<RuntimeFile> {
   if (isElf(bytes)) return { node: bytes, licence: undefined };
-  const tar = await tarStream(bytes, name);
+  const unpacked = unpackerOf(bytes, name);
   try {
-    const found = await nodeInTar(tar);
+    const found = await nodeInTar(unpacked(bytes));
     if (found) return found;
   } catch (cause) {
     throw new FatalError('bad-config', `cannot unpack ${name}: ${messageOf(cause)}`, { cause });
@@ -35,28 +35,50 @@ export async function readRuntimeFile(bytes: Uint8Array, name: string): Promise<
   throw new FatalError('bad-config', `${name} has no bin/node in it; take an archive of nodejs.org, or the binary`);
 }
 
-async function tarStream(bytes: Uint8Array, name: string): Promise<NodeJS.ReadableStream> {
+type Unpacker = (bytes: Uint8Array) => AsyncIterable<Uint8Array>;
+
+function unpackerOf(bytes: Uint8Array, name: string): Unpacker {
   const magic = Buffer.from(bytes.subarray(0, 6)).toString('latin1');
-  const source = Readable.from([bytes]);
-  if (magic.startsWith('\x1f\x8b')) return source.pipe(createGunzip());
-  if (magic === '\xfd7zXZ\0') {
-    const { XzReadableStream } = await import('xz-decompress');
-    return Readable.fromWeb(new XzReadableStream(Readable.toWeb(source) as never) as never);
-  }
+  if (magic.startsWith('\x1f\x8b')) return gunzip;
+  if (magic === '\xfd7zXZ\0') return unxz;
   throw new FatalError('bad-config', `${name} is neither a program for Linux nor a .tar.xz, .tar.gz or .tgz`);
 }
 
-async function nodeInTar(tar: NodeJS.ReadableStream): Promise<RuntimeFile | undefined> {
+function gunzip(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  const stream = createGunzip();
+  stream.end(bytes);
+  return stream;
+}
+
+/** One of them at a time decodes in this process: the next waits until it is read or cancelled. */
+async function* unxz(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  const { XzReadableStream } = await import('xz-decompress');
+  const packed = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream();
+  const reader = new XzReadableStream(packed).getReader();
+  // It is told by read(), too.
+  reader.closed.catch(() => undefined);
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** The first fault of either, the archive or what is in it, ends both. */
+async function nodeInTar(tar: AsyncIterable<Uint8Array>): Promise<RuntimeFile | undefined> {
   const reader = extract();
+  const [found] = await Promise.all([nodeAmong(reader), pipeline(tar, reader as unknown as Writable)]);
+  return found;
+}
+
+async function nodeAmong(entries: ReturnType<typeof extract>): Promise<RuntimeFile | undefined> {
   let [node, licence]: (Uint8Array | undefined)[] = [];
-  const fed = pipeline(tar, reader as unknown as Writable);
-  for await (const entry of reader) {
+  for await (const entry of entries) {
     const { name, size = 0 } = entry.header;
     if (size > maxNodeBytes) throw new Error(`${name} has ${size} bytes`);
     if (nodePaths.test(name)) node = await buffer(entry);
     else if (licencePaths.test(name)) licence = await buffer(entry);
     else entry.resume();
   }
-  await fed;
   return node && { node, licence };
 }
