@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
+import xzDecompress from 'xz-decompress';
 import { FatalError, messageOf } from '#core/runtime/errors.js';
 import { isElf } from './elf.js';
 
@@ -52,9 +53,8 @@ function gunzip(bytes: Uint8Array): AsyncIterable<Uint8Array> {
 
 /** One of them at a time decodes in this process: the next waits until it is read or cancelled. */
 async function* unxz(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  const { XzReadableStream } = await import('xz-decompress');
   const packed = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream();
-  const reader = new XzReadableStream(packed).getReader();
+  const reader = new xzDecompress.XzReadableStream(packed).getReader();
   // It is told by read(), too.
   reader.closed.catch(() => undefined);
   try {

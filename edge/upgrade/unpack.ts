@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { Readable, Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract, type Extract } from 'tar-stream';
-import { XzReadableStream } from 'xz-decompress';
+import xzDecompress from 'xz-decompress';
 import { messageOf, RejectedError, systemCode } from '#core/runtime/errors.js';
 import { syncFolder } from './durable-files.js';
 
@@ -58,7 +58,7 @@ export async function unpack({ archive, folder, maxBytes }: UnpackOptions): Prom
 
 function tarOf(archive: string): Readable {
   const packed = Readable.toWeb(createReadStream(archive)) as ReadableStream<Uint8Array>;
-  return Readable.fromWeb(new XzReadableStream(packed) as Parameters<typeof Readable.fromWeb>[0]);
+  return Readable.fromWeb(new xzDecompress.XzReadableStream(packed) as Parameters<typeof Readable.fromWeb>[0]);
 }
 
 async function writeFile(path: string, content: AsyncIterable<unknown>, isProgram: boolean): Promise<void> {
