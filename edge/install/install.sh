@@ -60,24 +60,28 @@ booted() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
 own() { if [ -z "$root" ]; then chown "$@"; fi; }
 
 changed=''
-# place FROM TO MODE OWNER: a file appears whole, or stays as it was.
+# place FROM TO MODE OWNER [NEW]: a file appears whole, or stays as it was. NEW: where it is made.
 place() {
-  if cmp -s "$1" "$2"; then
+  if [ ! -h "$2" ] && cmp -s "$1" "$2"; then
     chmod "$3" "$2" && own "$4" "$2" && return 0
   fi
-  rm -f "$2.new"
-  (umask 077 && cat "$1" >"$2.new")
-  chmod "$3" "$2.new"
-  own "$4" "$2.new"
-  sync "$2.new" 2>/dev/null || sync
-  mv -f "$2.new" "$2"
+  new=${5:-$2.new}
+  rm -f "$new"
+  (umask 077 && cat "$1" >"$new")
+  chmod "$3" "$new"
+  own "$4" "$new"
+  sync "$new" 2>/dev/null || sync
+  mv -T -f "$new" "$2"
   changed=yes
 }
 
+# folder PATH OWNER: one that is there stays as it is.
 folder() {
-  mkdir -p "$1"
-  chmod "$2" "$1"
-  own "$3" "$1"
+  if [ -d "$1" ] && [ ! -h "$1" ]; then return 0; fi
+  rm -rf "$1" "$home/folder.new"
+  mkdir -m 750 "$home/folder.new"
+  own "$2" "$home/folder.new"
+  mv -T "$home/folder.new" "$1"
 }
 
 enable_unit() {
@@ -102,7 +106,6 @@ drop_retry() {
 again='Write the card anew, and to another card if that does not help.'
 check_sums() {
   step='comparing the files with their sums'
-  command -v sha256sum >/dev/null || fail 'the program sha256sum is missing' 'Install coreutils.'
   if ! (cd "$here" && sha256sum --check --strict --quiet SHA256SUMS) >&2; then
     fail 'the files on the card are not those that were written' "$again"
   fi
@@ -152,11 +155,9 @@ check_system() {
   fi
   release_version=$(told version) app=$(told app) runtime=$(told runtime)
   if [ -z "$release_version" ] || [ -z "$app" ]; then fail 'the release has no program' "$again"; fi
-  if [ -n "$runtime" ]; then
-    node=../../runtimes/$(printf %.16s "$runtime")/bin/node
-    return 0
-  fi
-  least=$(told node | tr -d v)
+  node=../../runtimes/$(printf %.16s "$runtime")/bin/node
+  if [ -n "$runtime" ]; then return 0; fi
+  least=$(told node)
   node=$(command -v node) || fail "the release brings no Node.js and the system has none" "Install Node.js $least or later."
   found=$("$node" --version | tr -d v)
   if [ "$(printf '%s\n%s\n' "$least" "$found" | sort -V | head -n 1)" != "$least" ]; then
@@ -230,7 +231,7 @@ make_user() {
 
 lay_config() {
   step='writing the configuration'
-  folder "$config" 750 root:fieldline
+  folder "$config" root:fieldline
   if [ -e "$config/edge.yaml" ] && ! cmp -s "$here/etc/edge.yaml" "$config/edge.yaml"; then
     place "$config/edge.yaml" "$config/edge.yaml.before" 640 root:fieldline
   fi
@@ -240,15 +241,16 @@ lay_config() {
 # What the device has shown to the gateway once is not put back: a token may be spent, and a certificate have come of it.
 lay_identity() {
   step='writing the identity'
-  for name in '' outbox identity upgrade; do folder "$data/$name" 750 fieldline:fieldline; done
+  if [ -d "$data/identity" ] && ! new_identity; then return 0; fi
+  # Root must not be led elsewhere by what the agent may write to: it is stopped, no link is followed, nothing is made there.
+  if booted && [ -e "$units/$service" ]; then systemctl stop "$service"; fi
+  for name in '' /outbox /upgrade /identity; do folder "$data$name" fieldline:fieldline; done
   if ! new_identity; then return 0; fi
   for file in "$here"/secrets/*; do
     name=${file##*/}
-    if [ "$name" != SHA256SUMS ]; then place "$file" "$data/identity/$name" 600 fieldline:fieldline; fi
+    [ "$name" = SHA256SUMS ] || place "$file" "$data/identity/$name" 600 fieldline:fieldline "$home/identity.new"
   done
-  for name in token enrol-token device.pem device-key.pem; do
-    if [ ! -e "$here/secrets/$name" ]; then rm -f "$data/identity/$name"; fi
-  done
+  for name in token enrol-token device.pem device-key.pem; do [ -e "$here/secrets/$name" ] || rm -f "$data/identity/$name"; done
   sync
   place "$here/secrets/SHA256SUMS" "$home/installed-identity" 600 root:root
 }
@@ -279,8 +281,7 @@ run_service() {
   lay_waits
   enable_unit "$service"
   sync
-  if ! booted; then return 0; fi
-  systemctl daemon-reload
+  if booted; then systemctl daemon-reload; else return 0; fi
   if [ -z "$start" ]; then return 0; fi
   # Not waited for: the boot that runs this may be what it waits for.
   if [ -n "$changed" ]; then systemctl restart --no-block "$service"; else systemctl start --no-block "$service"; fi
@@ -327,7 +328,7 @@ install_all() {
   switch
 }
 
-mkdir -p "$home/releases" "$home/runtimes" "$units/multi-user.target.wants"
+mkdir -p "$home/releases" "$home/runtimes" "$units/multi-user.target.wants" "$root/var/lib"
 lay_retry
 if [ -n "$later" ]; then
   step='starting the unit that installs'

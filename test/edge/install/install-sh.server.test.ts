@@ -103,6 +103,25 @@ describe.skipIf(process.platform !== 'linux')('install.sh', () => {
     expect(await exists(join(card, 'fieldline/secrets'))).toBe(false);
   });
 
+  test('is not led elsewhere by links that the agent may have made', async () => {
+    const { card, root, data, install } = await device();
+    await install();
+    const elsewhere = join(root, 'elsewhere');
+    await mkdir(elsewhere, { mode: 0o755 });
+    await writeFile(join(elsewhere, 'shadow'), 'root');
+    await rm(join(data, 'outbox'), { recursive: true });
+    await symlink(elsewhere, join(data, 'outbox'));
+    await symlink(join(elsewhere, 'shadow'), join(data, 'identity/token'));
+    await layFiles(card, installFiles({ ...release, identity: { kind: 'token', token: 'another' } }));
+    expect((await install()).code).toBe(0);
+    expect(await treeOf(elsewhere)).toEqual({ shadow: `644 ${Buffer.from('root').toString('base64')}` });
+    expect(await modeOf(elsewhere)).toBe('755');
+    expect(await treeOf(data)).toMatchObject({
+      outbox: '750 folder',
+      'identity/token': expect.stringMatching(/^600 /),
+    });
+  });
+
   // Every point of them: kill-install.long.test.ts.
   test.each(['before', 'after'] as const)('comes to the same end after kill -9 %s some of its steps', async (when) => {
     expect(await killEverywhere(release, when, 11)).toBeGreaterThan(2);
