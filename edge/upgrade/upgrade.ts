@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import type { KeyObject } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { ContractError } from '#core/contract/contract-error.js';
-import { readRelease, type DesiredRelease, type ReleaseManifest, type ReleaseReport } from '#core/contract/release.js';
+import { readRelease, type DesiredRelease, type ReleaseManifest } from '#core/contract/release.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { messageOf, RejectedError } from '#core/runtime/errors.js';
 import type { Part } from '#core/runtime/lifecycle.js';
@@ -19,7 +19,10 @@ import { judge, readDesired, versionOf, type RunningRelease } from './judge.js';
 import type { InboxPaths, InstalledPaths } from './layout.js';
 import { readRunning } from './running-release.js';
 import { insist, runTrial } from './trial.js';
-import { noUpgradeYet, settled, type ReleaseOutcome, type UpgradeState } from './upgrade-state.js';
+import { UpgradeBook, type ReleaseNews } from './upgrade-book.js';
+import type { ReleaseOutcome, UpgradeState } from './upgrade-state.js';
+
+export type { ReleaseNews } from './upgrade-book.js';
 
 export interface UpgradeOptions extends Pick<FetchOptions, 'ca' | 'keepFreeBytes' | 'maxBytesPerSecond' | 'stallMs'> {
   readonly publicKey: KeyObject;
@@ -36,9 +39,6 @@ export interface UpgradeOptions extends Pick<FetchOptions, 'ca' | 'keepFreeBytes
   readonly random: () => number;
   readonly logger: Logger;
 }
-
-/** What is said of the newest desired release. */
-export type ReleaseNews = Omit<ReleaseReport, 'type' | 'session' | 'timeUs'>;
 
 export interface UpgradeStatus {
   /** Undefined where this program was not installed from a release. */
@@ -59,10 +59,8 @@ const retryStagedMs = 30_000;
  * new program says whether it may stay. Only the guard installs; this runs without the right to.
  */
 export class Upgrade implements Part {
-  readonly #listeners = new Set<(news: ReleaseNews) => void>();
+  readonly #book: UpgradeBook;
   readonly #turn = new Mutex();
-  #state: UpgradeState = noUpgradeYet;
-  #running: RunningRelease | undefined;
   #stopping = new AbortController();
   #isStarted = false;
   #fetching:
@@ -72,23 +70,23 @@ export class Upgrade implements Part {
   #trial: Promise<void> | undefined;
   #waiting: Uint8Array | undefined;
 
-  constructor(private readonly options: UpgradeOptions) {}
+  constructor(private readonly options: UpgradeOptions) {
+    this.#book = new UpgradeBook(options.file, options.logger);
+  }
 
   get news(): ReleaseNews | undefined {
-    const { outcome } = this.#state;
-    return this.#running && outcome ? this.#newsOf(outcome) : undefined;
+    return this.#book.news;
   }
 
   /** Calls back with each piece of news until the returned function is called. */
   onNews(listener: (news: ReleaseNews) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#book.onNews(listener);
   }
 
   status(): UpgradeStatus {
     return {
-      running: this.#running?.manifest.version,
-      outcome: this.#state.outcome ?? undefined,
+      running: this.#book.running?.manifest.version,
+      outcome: this.#book.state.outcome ?? undefined,
       progress: this.#progress,
     };
   }
@@ -98,14 +96,14 @@ export class Upgrade implements Part {
     if (this.#isStarted) return;
     this.#isStarted = true;
     this.#stopping = new AbortController();
-    const { installed, file, logger } = this.options;
-    this.#state = (await file.load()) ?? noUpgradeYet;
-    this.#running = await readRunning(installed);
-    if (!this.#running) {
+    const { installed, logger } = this.options;
+    await this.#book.load();
+    const running = (this.#book.running = await readRunning(installed));
+    if (!running) {
       logger.warn({ path: installed.current }, 'upgrade: this program was not installed from a release: it takes none');
       return;
     }
-    await this.#hearGuard(await readGuardState(installed), this.#running.manifest);
+    await this.#hearGuard(await readGuardState(installed), running.manifest);
   }
 
   async stop(deadlineMs: number): Promise<void> {
@@ -128,13 +126,13 @@ export class Upgrade implements Part {
   }
 
   async #take(payload: Uint8Array): Promise<void> {
-    if (!this.#isStarted || !this.#running) return;
+    if (!this.#isStarted || !this.#book.running) return;
     // The wish was taken back; what runs goes on.
     if (payload.byteLength === 0) return this.#leaveFetching();
     const desired = readDesired(payload);
     if (desired instanceof Error) return this.#refuse({ id: '', version: '' }, desired);
     try {
-      await this.#wish(desired, readRelease(desired.release, this.options.publicKey), this.#running);
+      await this.#wish(desired, readRelease(desired.release, this.options.publicKey), this.#book.running);
     } catch (error) {
       await this.#leaveFetching();
       await this.#refuse({ id: desired.id, version: versionOf(desired.release) }, error);
@@ -143,17 +141,17 @@ export class Upgrade implements Part {
 
   async #wish(desired: DesiredRelease, manifest: ReleaseManifest, running: RunningRelease): Promise<void> {
     const { allowOlder } = this.options;
-    const known = judge({ desired, manifest, running, settled: this.#state.settled, allowOlder });
+    const known = judge({ desired, manifest, running, settled: this.#book.state.settled, allowOlder });
     if (known) {
       await this.#leaveFetching();
-      const isNews = !this.#state.settled.some((one) => isDeepStrictEqual(one, known));
-      return known.status === 'confirmed' && isNews ? this.#settle(known) : this.#tell(known);
+      const isNews = !this.#book.state.settled.some((one) => isDeepStrictEqual(one, known));
+      return known.status === 'confirmed' && isNews ? this.#settle(known) : this.#book.tell(known);
     }
-    const { staged } = this.#state;
+    const { staged } = this.#book.state;
     if (staged?.id === desired.id && staged.version === manifest.version) return;
     if (this.#fetching && isDeepStrictEqual(this.#fetching.desired, desired)) return;
     await this.#leaveFetching();
-    await this.#tell({ id: desired.id, version: manifest.version, status: 'fetching' });
+    await this.#book.tell({ id: desired.id, version: manifest.version, status: 'fetching' });
     const over = new AbortController();
     this.#fetching = { desired, over, done: this.#fetch(desired, manifest, over.signal) };
   }
@@ -173,7 +171,7 @@ export class Upgrade implements Part {
     const onTrouble = (reason: string): void => {
       if (this.#progress) this.#progress = { ...this.#progress, trouble: reason };
       // The same trouble again and again is told once.
-      if (reason !== told) void this.#tell({ ...name, status: 'fetching', reason: (told = reason) });
+      if (reason !== told) void this.#book.tell({ ...name, status: 'fetching', reason: (told = reason) });
     };
     const onProgress = (haveBytes: number, ofBytes: number): void => {
       this.#progress = { haveBytes, ofBytes };
@@ -196,7 +194,7 @@ export class Upgrade implements Part {
   async #stage({ id, release, trialMs }: DesiredRelease, { version }: ReleaseManifest): Promise<void> {
     const { inbox, restart, random } = this.options;
     const nonce = Array.from({ length: 16 }, () => Math.floor(random() * 16).toString(16)).join('');
-    await this.#keep({ ...this.#state, staged: { nonce, id, version, starts: 0 } });
+    await this.#book.update((state) => ({ ...state, staged: { nonce, id, version, starts: 0 } }));
     await writeDurably(inbox.release, JSON.stringify(release));
     await stage(inbox, { nonce, id, version, trialMs });
     restart(`release ${version} is ready to be installed`);
@@ -204,7 +202,7 @@ export class Upgrade implements Part {
 
   async #hearGuard(guard: GuardState | undefined, running: ReleaseManifest): Promise<void> {
     if (guard?.status === 'trial' && guard.version === running.version) return this.#resumeTrial(guard);
-    const { staged, settled: known } = this.#state;
+    const { staged, settled: known } = this.#book.state;
     const isAnswer = guard !== undefined && guard.nonce === staged?.nonce;
     // What this program remembers may have been lost.
     const isNews =
@@ -225,7 +223,7 @@ export class Upgrade implements Part {
         reason: `the guard did not install it in ${starts} starts`,
       });
     }
-    await this.#keep({ ...this.#state, staged: { ...staged, starts } });
+    await this.#book.update((state) => ({ ...state, staged: { ...staged, starts } }));
     const { clock, restart } = this.options;
     const { signal } = this.#stopping;
     void clock
@@ -236,12 +234,12 @@ export class Upgrade implements Part {
   async #resumeTrial(guard: GuardState): Promise<void> {
     const { id, version, nonce } = guard;
     // The mark is on the disk, and the guard has not looked since.
-    const isOver = this.#state.settled.some(
+    const isOver = this.#book.state.settled.some(
       (one) => one.id === id && one.version === version && one.status === 'confirmed',
     );
-    if (isOver && this.#state.staged === null) return;
-    await this.#tell({ id, version, status: 'trying' });
-    const usedMs = this.#state.trial?.nonce === nonce ? this.#state.trial.usedMs : 0;
+    if (isOver && this.#book.state.staged === null) return;
+    await this.#book.tell({ id, version, status: 'trying' });
+    const usedMs = this.#book.state.trial?.nonce === nonce ? this.#book.state.trial.usedMs : 0;
     this.#trial = this.#try(guard, usedMs).catch((error: unknown) => {
       this.options.logger.error({ error: messageOf(error) }, 'upgrade: the trial ended with a fault');
     });
@@ -249,16 +247,16 @@ export class Upgrade implements Part {
 
   async #try({ nonce, id, version, trialMs }: GuardState, usedMs: number): Promise<void> {
     const { inbox, isProven, clock, restart } = this.options;
-    const keep = (so: number) => this.#keepAnyway({ ...this.#state, trial: { nonce, usedMs: so } });
+    const keep = (so: number) => this.#book.note((state) => ({ ...state, trial: { nonce, usedMs: so } }));
     const isGood = await runTrial({ trialMs, usedMs, isProven, keep, clock, stopping: this.#stopping.signal });
     if (isGood === undefined) return;
     if (!isGood) {
       const reason = `the gateway acknowledged no data of it within ${trialMs / 1000} s`;
-      await markFailed(inbox, nonce, reason).catch((error: unknown) => this.#log(error));
+      await markFailed(inbox, nonce, reason).catch((error: unknown) => this.#book.complain(error));
       return restart(`release ${version} is given up: ${reason}`);
     }
     const { signal } = this.#stopping;
-    await insist(() => markConfirmed(inbox, nonce), { clock, signal, onError: (error) => this.#log(error) });
+    await insist(() => markConfirmed(inbox, nonce), { clock, signal, onError: (error) => this.#book.complain(error) });
     if (signal.aborted) return;
     await this.#settle({ id, version, status: 'confirmed' });
     this.#trial = undefined;
@@ -272,49 +270,16 @@ export class Upgrade implements Part {
     const { status, version, reason } = outcome;
     const level = status === 'confirmed' ? 'info' : 'error';
     logger[level]({ version, reason }, `upgrade: ${status}`);
-    await this.#keepAnyway(settled(this.#state, outcome));
+    await this.#book.settle(outcome);
     for (const path of [inbox.staged, inbox.release, inbox.parts]) {
-      await rm(path, { recursive: true, force: true }).catch((error: unknown) => this.#log(error));
+      await rm(path, { recursive: true, force: true }).catch((error: unknown) => this.#book.complain(error));
     }
-    this.#announce(outcome);
   }
 
   async #refuse(name: Pick<ReleaseOutcome, 'id' | 'version'>, error: unknown): Promise<void> {
-    if (!(error instanceof ContractError || error instanceof RejectedError)) return this.#log(error);
+    if (!(error instanceof ContractError || error instanceof RejectedError)) return this.#book.complain(error);
     const reason = messageOf(error).slice(0, longestReason);
     this.options.logger.error({ ...name, reason }, 'upgrade: refused');
-    await this.#tell({ ...name, status: 'refused', reason });
-  }
-
-  async #tell(outcome: ReleaseOutcome): Promise<void> {
-    // The topic is retained, so the same comes with each connection.
-    if (!isDeepStrictEqual(outcome, this.#state.outcome)) await this.#keepAnyway({ ...this.#state, outcome });
-    this.#announce(outcome);
-  }
-
-  #announce(outcome: ReleaseOutcome): void {
-    for (const listener of this.#listeners) listener(this.#newsOf(outcome));
-  }
-
-  #newsOf(outcome: ReleaseOutcome): ReleaseNews {
-    const { version, arch } = this.#running!.manifest;
-    return { ...outcome, running: version, arch };
-  }
-
-  async #keep(state: UpgradeState): Promise<void> {
-    await this.options.file.save(state);
-    this.#state = state;
-  }
-
-  /** Where going on is right even if the disk takes nothing. */
-  async #keepAnyway(state: UpgradeState): Promise<void> {
-    await this.#keep(state).catch((error: unknown) => {
-      this.#log(error);
-      this.#state = state;
-    });
-  }
-
-  #log(error: unknown): void {
-    this.options.logger.error({ error: messageOf(error) }, 'upgrade: something could not be kept');
+    await this.#book.tell({ ...name, status: 'refused', reason });
   }
 }
