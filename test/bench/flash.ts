@@ -79,7 +79,7 @@ async function makeRelease(): Promise<void> {
     ...{ version: '1.0.0', nodeVersion: '22.0.0', builtUs: 1_700_000_000_000_000, parts },
   };
   const all = new Map(archives.map(({ bytes }) => [hashOf(bytes), bytes]));
-  await writeRelease(at('releases'), signRelease(manifest, privateKey), manifest, all);
+  await writeRelease(at('releases'), { release: signRelease(manifest, privateKey), manifest }, all);
   writeFileSync(at('release.pub.pem'), publicKey.export({ format: 'pem', type: 'spki' }));
   writeFileSync(at('token'), 'a-token-of-a-device-0123456789\n');
 }

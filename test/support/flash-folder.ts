@@ -45,7 +45,7 @@ export async function makeFlashFolder(path: string, spec: CardSpec = trixie): Pr
   await writeFile(file('ca.pem'), await showAuthority(file('authority')));
   const { release, parts, releaseKey } = await smallRelease({ arch: 'arm64' });
   const manifest = releaseManifestSchema.parse(JSON.parse(release.signed));
-  await writeRelease(file('releases'), release, manifest, parts);
+  await writeRelease(file('releases'), { release, manifest }, parts);
   await writeFile(file('release-key.pub.pem'), releaseKey);
   await writeFile(file('pi.token'), `${deviceSecret}\n`);
   await writeFile(file('wifi.txt'), `${wifiPassword}\n`);

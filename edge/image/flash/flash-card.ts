@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import type { CardProgress, WrittenImage } from '../card-types.js';
 import { openCard } from '../card/open-card.js';
 import { writeImage } from '../card/write-image.js';
@@ -37,7 +38,13 @@ export async function flashCard(options: FlashCardOptions): Promise<FlashedCard>
       applyPlan(plan, boot);
     },
   });
-  if (verify) await readBack(options, before);
+  if (verify) {
+    await readBack(options, before).catch(async (error: unknown) => {
+      // A device holds what it holds; whoever asked is told.
+      if (!device) await rm(out, { force: true });
+      throw error;
+    });
+  }
   if (device) return { ...written, sha256: undefined };
   const report = {
     signal,
