@@ -246,11 +246,13 @@ lay_identity() {
   if booted && [ -e "$units/$service" ]; then systemctl stop "$service"; fi
   for name in '' /outbox /upgrade /identity; do folder "$data$name" fieldline:fieldline; done
   if ! new_identity; then return 0; fi
-  for file in "$here"/secrets/*; do
-    name=${file##*/}
-    [ "$name" = SHA256SUMS ] || place "$file" "$data/identity/$name" 600 fieldline:fieldline "$home/identity.new"
+  for name in token enrol-token device.pem device-key.pem; do
+    if [ -e "$here/secrets/$name" ]; then
+      place "$here/secrets/$name" "$data/identity/$name" 600 fieldline:fieldline "$home/identity.new"
+    else
+      rm -f "$data/identity/$name"
+    fi
   done
-  for name in token enrol-token device.pem device-key.pem; do [ -e "$here/secrets/$name" ] || rm -f "$data/identity/$name"; done
   sync
   place "$here/secrets/SHA256SUMS" "$home/installed-identity" 600 root:root
 }
@@ -292,16 +294,14 @@ wipe_secrets() {
   step='deleting the secrets from the card'
   if [ ! -d "$here/secrets" ]; then return 0; fi
   # Without its sums, no later run takes what is left for an identity.
-  rm -f "$here/secrets/SHA256SUMS"
-  sync
+  rm -f "$here/secrets/SHA256SUMS" && sync
   for file in "$here"/secrets/*; do
     if [ -f "$file" ]; then
       dd if=/dev/zero of="$file" bs="$(($(wc -c <"$file") + 1))" count=1 conv=notrunc,fsync 2>/dev/null
       rm -f "$file"
     fi
   done
-  rmdir "$here/secrets"
-  sync
+  rmdir "$here/secrets" && sync
 }
 
 # What was installed last, whole: another run of the same changes nothing, not even after an upgrade.
