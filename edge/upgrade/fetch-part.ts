@@ -48,8 +48,8 @@ export async function fetchPart(options: FetchPartOptions): Promise<void> {
         wrong.add(source);
       } catch (error) {
         if (signal.aborted) throw new RetryableError('stopped', 'stopped while fetching', { cause: error });
-        onTrouble(messageOf(error));
         if (systemCode(error) === 'ENOSPC' || isFull(error)) await rm(partialOf(path), { force: true });
+        onTrouble(messageOf(error));
       }
     }
     if (wrong.size === sources.length) throw new RejectedError('corrupt', 'no source has it with its hash');
