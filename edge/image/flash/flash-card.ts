@@ -38,20 +38,21 @@ export async function flashCard(options: FlashCardOptions): Promise<FlashedCard>
       applyPlan(plan, boot);
     },
   });
-  if (verify) {
-    await readBack(options, before).catch(async (error: unknown) => {
-      // A device holds what it holds; whoever asked is told.
-      if (!device) await rm(out, { force: true });
-      throw error;
-    });
+  try {
+    if (verify) await readBack(options, before);
+    return { ...written, sha256: device ? undefined : await hashOf(options) };
+  } catch (error) {
+    // A device holds what it holds; whoever asked is told.
+    if (!device) await rm(out, { force: true });
+    throw error;
   }
-  if (device) return { ...written, sha256: undefined };
-  const report = {
+}
+
+function hashOf({ out, signal, onProgress }: FlashCardOptions): Promise<string> {
+  return hashFile(out, {
     signal,
-    onProgress: ({ readBytes, totalBytes }: { readBytes: number; totalBytes: number }) =>
-      onProgress({ step: 'hash', doneBytes: readBytes, totalBytes }),
-  };
-  return { ...written, sha256: await hashFile(out, report) };
+    onProgress: ({ readBytes, totalBytes }) => onProgress({ step: 'hash', doneBytes: readBytes, totalBytes }),
+  });
 }
 
 async function readBack(options: FlashCardOptions, before: ReadonlyMap<string, string>): Promise<void> {
