@@ -71,10 +71,10 @@ export class DeviceIdentity {
     const { files, hasPassword } = this.options;
     this.shown = undefined;
     const current = await this.ownCurrent();
-    const fault = await this.enrolIfAsked(signal);
+    const fault = await this.enrolIfAsked(signal, current !== undefined);
     const next = await files.next();
     // A new one that cannot connect takes turns with the one that could.
-    if (next && (!current || this.turn === 'next')) return this.use('next', next);
+    if (next && (!current || this.turn === 'next')) return this.use('next', next, fault);
     if (current) return this.use('current', current);
     if (hasPassword) return undefined;
     throw fault ?? new RetryableError('unauthorised', `there is no certificate: ${this.nextStep()}`);
@@ -139,17 +139,19 @@ export class DeviceIdentity {
     return current;
   }
 
-  private use(which: 'current' | 'next', pair: ClientCertificate): ClientCertificate {
+  private use(which: 'current' | 'next', pair: ClientCertificate, fault?: unknown): ClientCertificate {
     this.shown = which;
-    if (which === 'next') this.hint = '';
+    if (which === 'next') this.hint = fault instanceof CertificateRefused ? fault.message : '';
     return pair;
   }
 
   /** Resolves with why there is still no certificate, if a token was to give one. */
-  private async enrolIfAsked(signal: AbortSignal): Promise<unknown> {
+  private async enrolIfAsked(signal: AbortSignal, hasCurrent: boolean): Promise<unknown> {
     const { files, clock, logger } = this.options;
     const token = await files.token();
-    if (token === undefined || (await files.next())) return undefined;
+    // One that was given and is refused ever since may have been revoked, and the token be another.
+    const isGood = hasCurrent || this.failures < maxFailures;
+    if (token === undefined || (isGood && (await files.next()))) return undefined;
     if (this.refused?.token === token && clock.monotonicMs() < this.refused.untilMs) return this.refused.error;
     try {
       await this.enrol(token, signal);

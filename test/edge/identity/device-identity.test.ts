@@ -178,6 +178,25 @@ describe('what a device shows', () => {
     expect(asked).toBe(2);
   });
 
+  it('a certificate that was revoked before it spoke makes room for the one of another token', async () => {
+    await layToken();
+    const identity = enrolling();
+    const first = await identity.show(signal);
+    await layToken('fle_two');
+    for (let i = 0; i < 3; i += 1) {
+      expect(await identity.show(signal)).toEqual(first);
+      identity.failed('refused');
+    }
+    answers.push({ type: 'refused', reason: 'the token was revoked', mayRetry: false });
+    expect(await identity.show(signal)).toEqual(first);
+    expect(identity.failed('refused')).toBe('refused; the token was revoked');
+    await layToken('fle_three');
+    const second = await identity.show(signal);
+    expect(second!.cert).not.toBe(first!.cert);
+    expect(second!.key).toBe(first!.key);
+    expect(asked).toBe(3);
+  });
+
   it('an answer for another key, or none, is no certificate', async () => {
     await layToken();
     answers.push({ type: 'enrolled', spki: 'a'.repeat(64), certificate: await certify() }, 'nothing');

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { Command } from 'commander';
@@ -11,8 +11,8 @@ import { OpsServer } from '../../../core/runtime/ops-server.js';
 import { waitFor } from '../../servers/wait-for.js';
 import { tempDir } from '../../support/temp-dir.js';
 import { press, secret } from '../harness.js';
-import { askerOf, connectEnrolling, long, startEnrolment, stateOf } from './enrolling.js';
-import { writeFile } from 'node:fs/promises';
+import { ask } from '../identity/operator.js';
+import { askerOf, connectEnrolling, long, startEnrolment, stateOf, tokenFor } from './enrolling.js';
 
 async function open() {
   const test = await startEnrolment();
@@ -67,5 +67,20 @@ it('fieldline device enrol prints a token once, or writes it for nobody else; en
   expect(await run('unenrol', 'plant1/press-07')).toContain('nothing to revoke');
   const written = (await readFile(out, 'utf8')).trim();
   expect(await askerOf().ask(await connectEnrolling(test, written))).toMatchObject({ type: 'refused' });
-  expect(await run('list')).toContain('plant1/press-07  adopted');
+  expect(await run('list')).toMatch(/^plant1\/press-07 {2}adopted {2}never let in$/m);
+});
+
+it('fieldline device list tells which certificate has expired, and what to do', async () => {
+  const { test, run } = await open();
+  const { cert: certificate } = await test.maker.client('plant1/press-07', {
+    nowMs: Date.now() - 5 * 86_400_000,
+    days: 2,
+  });
+  await tokenFor(test);
+  expect(await ask(test, 'POST', 'devices/plant1/press-07/credentials', { certificate })).toMatchObject({
+    status: 201,
+  });
+  await waitFor('the line', long, async () =>
+    /its certificate expired at 20\S+: fieldline device enrol plant1\/press-07$/m.test(await run('list')),
+  );
 });
