@@ -81,11 +81,13 @@ export class UpgradedDevice {
     return records.map((value) => parseJson(value, releaseReportSchema, 'report'));
   }
 
-  /** The first report that says so of this version. */
-  async reported(version: string, status: ReleaseReport['status'], withinMs = 60_000): Promise<ReleaseReport> {
+  /** The first report that says so of this version, under this id if one is given. */
+  async reported(version: string, status: ReleaseReport['status'], id?: string): Promise<ReleaseReport> {
     const what = `${version} ${status} at ${this.id.device}`;
-    return waitFor(what, withinMs, async () =>
-      (await this.reports()).find((report) => report.version === version && report.status === status),
+    return waitFor(what, 30_000, async () =>
+      (await this.reports()).find(
+        (report) => report.version === version && report.status === status && (id ?? report.id) === report.id,
+      ),
     ).catch(async (cause: unknown) => {
       const said = JSON.stringify((await this.reports()).slice(-5), null, 1);
       throw new Error(

@@ -23,7 +23,7 @@ test('upgrades that are killed at any moment, guard and agent and both, come to 
         press.supervisor = new Supervisor(press.root);
       } else press.supervisor.kill('SIGKILL');
     }
-    await press.reported(next.manifest.version, isBad ? 'rolled-back' : 'confirmed');
+    await press.reported(next.manifest.version, isBad ? 'rolled-back' : 'confirmed', `r${i}`);
     if (!isBad) version = next.manifest.version;
     await waitFor('the version that stays', 60_000, () => press.root.current() === version);
     const before = (await press.packs()).length;

@@ -27,7 +27,7 @@ async function goodRelease({ device, releases, source }: UpgradeLine): Promise<v
 
   // The way back is a wish like any other, if it is a new one.
   await press.want(desired(releases.first, 'r2', source));
-  await press.reported('1.0.0', 'confirmed');
+  await press.reported('1.0.0', 'confirmed', 'r2');
   await press.want(desired(releases.again('0.9.0'), 'r2', source));
   expect((await press.reported('0.9.0', 'refused')).reason).toContain('announce it anew');
 
