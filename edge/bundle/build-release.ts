@@ -50,7 +50,12 @@ export async function releaseOf(
   progress?.(`writing ${join(releases, releaseFiles.manifest(manifest))}`, 0.95);
   const there = await sameRelease(manifest, wanted);
   const bytes = new Map(Object.values(archives).map((archive) => [hashOf(archive.bytes), archive.bytes]));
-  return writeRelease(releases, there ?? { release: signRelease(manifest, privateKey), manifest }, bytes);
+  return writeRelease(
+    releases,
+    there?.release ?? signRelease(manifest, privateKey),
+    there?.manifest ?? manifest,
+    bytes,
+  );
 }
 
 /** The same for all boards: the version of the checkout, and a hash of what makes the agent. */

@@ -60,7 +60,8 @@ export async function readParts(release: ReleaseOnDisk): Promise<Map<string, Uin
 /** Writes the parts, and then what refers to them. What is there already is left, unless it is damaged. */
 export async function writeRelease(
   folder: string,
-  { release, manifest }: Pick<ReleaseOnDisk, 'release' | 'manifest'>,
+  release: SignedRelease,
+  manifest: ReleaseManifest,
   archives: ReadonlyMap<string, Uint8Array>,
 ): Promise<ReleaseOnDisk> {
   await mkdir(join(folder, releaseFiles.parts), { recursive: true });

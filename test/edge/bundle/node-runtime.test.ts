@@ -1,8 +1,10 @@
-import { statSync } from 'node:fs';
+import { statSync, utimesSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { nodeRuntime } from '../../../edge/bundle/node-runtime.js';
+import { packed } from '../../../edge/bundle/packed.js';
+import { hashOf } from '../../../edge/bundle/release-folder.js';
 import { tempDir } from '../../support/temp-dir.js';
 import { smallNode } from './small-node.js';
 
@@ -19,9 +21,24 @@ it('packs a Node that is handed in once, and then takes it from the cache', asyn
   const first = await runtime;
   expect(first!.facts.nodeVersion).toBe('22.11.0');
   const [name] = await readdir(join(wanted.cache, 'archives'));
-  const { mtimeNs } = statSync(join(wanted.cache, 'archives', name!), { bigint: true });
+  const { ino } = statSync(join(wanted.cache, 'archives', name!));
   expect(await nodeRuntime(wanted)).toEqual(first);
-  expect(statSync(join(wanted.cache, 'archives', name!), { bigint: true }).mtimeNs).toBe(mtimeNs);
+  expect(statSync(join(wanted.cache, 'archives', name!)).ino).toBe(ino);
+});
+
+it('forgets what was packed long ago, and not what was used since', async () => {
+  const folder = await tempDir();
+  const tars = Array.from({ length: 26 }, (_, i) => Buffer.from(`archive ${i}`));
+  for (const [i, tar] of tars.slice(0, 24).entries()) {
+    await packed(tar, folder);
+    const [file] = (await readdir(folder)).filter((name) => name.startsWith(hashOf(tar)));
+    utimesSync(join(folder, file!), i, i);
+  }
+  await packed(tars[0]!, folder);
+  for (const tar of tars.slice(24)) await packed(tar, folder);
+  const kept = await readdir(folder);
+  const isKept = (tar: Uint8Array) => kept.some((name) => name.startsWith(hashOf(tar)));
+  expect(tars.map(isKept)).toEqual(tars.map((_, i) => i !== 1 && i !== 2));
 });
 
 it('packs again what is damaged in the cache', async () => {
