@@ -44,6 +44,8 @@ export class DesiredReleases implements Part {
   private readonly reports = new Map<string, ReleaseReport>();
   /** Many devices are told the same manifest. */
   private readonly manifests = new Map<string, ReleaseManifest>();
+  /** The place in the log of the last record of each device's desire. */
+  private readonly heard = new Map<string, number>();
   private open = false;
 
   constructor(private readonly options: DesiredReleasesOptions) {}
@@ -63,15 +65,21 @@ export class DesiredReleases implements Part {
       value: release ? Buffer.from(JSON.stringify(release)) : new Uint8Array(),
     }));
     if (records.length === 0) return;
+    const heard = wanted.map(({ device }) => this.heard.get(deviceKey(device)));
     await this.options.log.append(logTopics.deviceEvents.name, records);
-    // What is decided next need not wait for the log's tail.
-    wanted.forEach(({ device }, i) => this.learnDesired(device, records[i]!.value, Infinity));
+    // What is decided next need not wait for the log's tail; where that has spoken meanwhile, it knows better.
+    for (const [i, { device }] of wanted.entries()) {
+      if (this.heard.get(deviceKey(device)) === heard[i]) this.learnDesired(device, records[i]!.value, Infinity);
+    }
   }
 
   /** Takes a record of `device-events`; those that it cannot read it leaves alone. */
-  learn({ device, kind, value, appendedUs }: DeviceEventRecord): void {
+  learn({ device, kind, value, appendedUs, offset }: DeviceEventRecord): void {
     try {
-      if (kind === 'release') this.learnDesired(device, value, appendedUs);
+      if (kind === 'release') {
+        this.heard.set(deviceKey(device), offset);
+        this.learnDesired(device, value, appendedUs);
+      }
       if (kind === 'release-report') this.reports.set(deviceKey(device), parseJson(value, releaseReportSchema, kind));
     } catch (error) {
       this.options.logger.warn({ device: deviceKey(device), kind, error: messageOf(error) }, 'ignored a device event');

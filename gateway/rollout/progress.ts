@@ -133,7 +133,7 @@ function nextStage(
     head.maxWaitMs !== undefined && waitedUs >= head.maxWaitMs * 1000 && !factsOf(device).isOnline;
   if (unsettled.some((device) => !isExcused(device))) return [];
   // A stage that proved nothing lets nobody pass.
-  if (of.length > 0 && complete.length === 0 && !of.every((device) => is(device, 'elsewhere'))) {
+  if (of.length > 0 && complete.length === 0) {
     if (unsettled.length > 0) return [];
     return [{ do: 'end', status: 'failed', reason: `no device of stage ${stage + 1} took the release` }];
   }

@@ -47,20 +47,43 @@ interface Pages {
 /** The rollouts of `device-events`; one is known when all of its devices are. */
 export class RolloutBook {
   private readonly pages = new Map<string, Pages>();
+  private readonly heard = new Map<string, number>();
 
   constructor(private readonly logger: Logger) {}
 
   /** Takes a record of `device-events`, of a rollout or not; what it cannot read it leaves alone. False: of none. */
-  learn({ key, value, appendedUs }: Pick<StoredRecord, 'key' | 'value' | 'appendedUs'>): boolean {
+  learn({ key, value, appendedUs, offset }: Omit<StoredRecord, 'headers'>): boolean {
     const named = parseRolloutKey(key);
     if (!named) return false;
+    this.heard.set(key, offset);
+    this.read(named, key, value, appendedUs);
+    return true;
+  }
+
+  /** The place in the log of the last record of a key; undefined before the first. */
+  heardAt(key: string): number | undefined {
+    return this.heard.get(key);
+  }
+
+  /** Takes a record that the log has, and has not told yet. */
+  expect({ key, value }: LogRecord): void {
+    const named = parseRolloutKey(key);
+    // Which time counts the log alone knows.
+    if (named) this.read(named, key, value, Infinity);
+  }
+
+  private read(
+    named: { id: string; kind: string; n: number },
+    key: string,
+    value: Uint8Array,
+    appendedUs: number,
+  ): void {
     try {
       if (value.byteLength === 0) this.forget(named.id, named.kind);
       else this.take(named, value, appendedUs);
     } catch (error) {
       this.logger.warn({ key, error: messageOf(error) }, 'ignored a record of a rollout');
     }
-    return true;
   }
 
   get(id: string): Rollout | undefined {

@@ -82,9 +82,12 @@ export class Rollouts implements Part {
 
   /** Resolves when the log has the records. What is decided next need not wait for its tail. */
   async append(records: readonly LogRecord[]): Promise<void> {
+    const heard = records.map(({ key }) => this.book.heardAt(key));
     await this.options.log.append(logTopics.deviceEvents.name, records);
-    // Which time counts the log alone knows, and tells soon.
-    for (const record of records) this.book.learn({ ...record, appendedUs: Infinity });
+    // Where the log's tail has spoken meanwhile, it knows better.
+    for (const [i, record] of records.entries()) {
+      if (this.book.heardAt(record.key) === heard[i]) this.book.expect(record);
+    }
     this.wake();
   }
 

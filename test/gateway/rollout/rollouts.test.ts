@@ -139,6 +139,18 @@ describe('a rollout', () => {
     expect(statusIn(world)).toBe('done');
   });
 
+  it('may follow another one, however soon the log tells what was said', async () => {
+    const world = new World(fleet(), 2);
+    world.isEager = true;
+    await world.begin('one-0', { stages: [{ name: 'all', select: 'all' }] });
+    for (const gateway of world.gateways) await gateway.rollouts.advance('one-0');
+    await world.order('one-0', 'abort');
+    await world.begin(id, { stages });
+    await settle(world);
+    expect(statusIn(world)).toBe('done');
+    expect(new Set(running(world))).toEqual(new Set([version]));
+  });
+
   it('leaves a device alone of which somebody desired another release since', async () => {
     const world = new World(fleet(4), 1);
     await world.begin(id, { stages: [{ name: 'all', select: 'all' }] });

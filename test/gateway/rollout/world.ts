@@ -57,6 +57,8 @@ export class World {
   nowUs = 1_800_000_000_000_000;
   /** Hears what is appended, before anybody acts on it. */
   onAppend: (record: LogRecord) => void = () => undefined;
+  /** Whether gateways read what is appended before whoever appended hears that it is. */
+  isEager = false;
   private readonly retained = new Map<string, Uint8Array>();
   private readonly clock: Clock = {
     nowUs: () => this.nowUs,
@@ -196,6 +198,7 @@ export class World {
 
   append(records: readonly LogRecord[]): Promise<void> {
     this.push(records);
+    if (this.isEager) for (const gateway of this.gateways) this.deliver(gateway);
     return Promise.resolve();
   }
 
