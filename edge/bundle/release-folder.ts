@@ -3,7 +3,13 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson } from '#core/contract/alert.js';
 import { releaseFiles } from '#core/contract/release-files.js';
-import { readRelease, signedReleaseSchema, type ReleaseManifest, type ReleasePart } from '#core/contract/release.js';
+import {
+  readRelease,
+  signedReleaseSchema,
+  type ReleaseManifest,
+  type ReleasePart,
+  type SignedRelease,
+} from '#core/contract/release.js';
 import { RejectedError } from '#core/runtime/errors.js';
 import type { ReleaseOnDisk } from './release.js';
 
