@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { systemClock as clock } from '#core/runtime/clock.js';
 import { OpsServer } from '#core/runtime/ops-server.js';
 import { createGateway, loadSecret } from '../../gateway/main.js';
@@ -16,7 +17,9 @@ export const gatewayLine: PartLine = async (seams) => {
   const { api } = config.gateway.rollout;
   const completenessOf = api === undefined ? undefined : askCompleteness(api);
   const shared = { log, secret, clock, logger, registry, data: seams.data };
-  const gateway = createGateway(config.gateway, { ...shared, place, completenessOf });
+  // One folder for all processes behind the port.
+  const releases = { directory: join(config.data, 'gateway', 'releases'), ...config.gateway.releases };
+  const gateway = createGateway({ ...config.gateway, releases }, { ...shared, place, completenessOf });
   const ops = { registry, notReady: () => gateway.notReady(), door: gateway.door };
   const isOneOfSeveral = place.process !== undefined;
   return [
