@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { applyRelease } from '../../edge/upgrade/apply-release.js';
 import type { ReleaseOnDisk } from '../../edge/bundle/release.js';
+import { guardProcess } from '../servers/run-folder.js';
 import { tempDir } from './temp-dir.js';
 
 /** The guard as it is in the sources. */
@@ -105,6 +106,7 @@ export class Supervisor {
   private spawn(command: string, args: readonly string[]): ChildProcess {
     const env = { PATH: process.env['PATH'], FIELDLINE_ROOT: this.device.root };
     const child = spawn(command, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    if (child.pid !== undefined) child.once('exit', guardProcess(child.pid));
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     }
