@@ -3,6 +3,7 @@ import { addDeviceOptions } from '../flash/device-options.js';
 import type { FlashIo } from '../flash/flash.js';
 import type { RunOptions } from '../flash/options.js';
 import { wholeNumber } from '../options.js';
+import { arch } from './release.js';
 
 const examples = `
 Examples:
@@ -40,8 +41,8 @@ export function addFlash(program: Command, io?: FlashIo): void {
 function addRunOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--arch <arch>', 'machine that the programs are for; auto: the image tells')
-        .choices(['auto', 'arm64', 'armv7l'])
+      new Option('--arch <arch>', 'machine that the programs are for: arm64 or armv7l; auto: the image tells')
+        .argParser((text: string) => (text === 'auto' ? text : arch(text)))
         .default('auto'),
     )
     .addOption(

@@ -126,7 +126,8 @@ function say({ lines, result }: ReleaseLines, json = false): void {
 }
 
 /** The boards that people name otherwise, or that cannot be. */
-function arch(text: string): ReleaseArch {
+/** Throws UsageError that says which boards there are releases for. */
+export function arch(text: string): ReleaseArch {
   const known = releaseArchs.find((name) => name === text);
   if (known) return known;
   if (/^armv6|^armel$/.test(text)) {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
 import { systemClock } from '#core/runtime/clock.js';
-import { FatalError, messageOf, systemCode } from '#core/runtime/errors.js';
+import { FatalError, messageOf } from '#core/runtime/errors.js';
 import { environment } from '../environment.js';
 import { exitCodes } from '../exit-codes.js';
 import { UsageError } from '../fail.js';
@@ -156,16 +156,26 @@ function withNextStep(error: unknown, { out, deviceNode }: RunOptions): unknown 
   const place = out ?? deviceNode ?? 'the target';
   const next: Readonly<Record<string, string>> = {
     ENOSPC: 'make room there, or name another place with --out',
-    'disk-full': 'make room there, or name another place with --out',
     EACCES: `you may not write there: look at the rights of ${place}`,
     EPERM: `you may not write there: look at the rights of ${place}`,
     EROFS: 'that file system is read-only: name another place with --out',
     ENOENT: `make the folder first, or look at the name: ${place}`,
+    EDQUOT: 'make room there, or name another place with --out',
+    EFBIG: 'that file system takes no file of this size: name another place with --out',
     EEXIST: 'remove it, or name another place with --out',
   };
   if (error instanceof UsageError || error instanceof FatalError) return error;
-  const step = next[systemCode(error) ?? ''];
+  const step = next[systemCodeBelow(error) ?? ''];
   return step === undefined ? error : new Error(`${messageOf(error)}: ${step}`, { cause: error });
+}
+
+/** That of the system, below the codes that the parts gave it. */
+function systemCodeBelow(error: unknown): string | undefined {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    const code = (e as NodeJS.ErrnoException).code;
+    if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) return code;
+  }
+  return undefined;
 }
 
 function nowMs(): number {

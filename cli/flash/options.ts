@@ -1,3 +1,4 @@
+import type { ReleaseArch } from '#core/contract/release.js';
 import type { FirstBootFormatName } from '../../edge/image/first-boot/first-boot.js';
 import { UsageError } from '../fail.js';
 
@@ -12,7 +13,7 @@ export interface RunOptions {
   ssh?: string;
   sshPort?: number;
   deb?: boolean;
-  arch: 'auto' | 'arm64' | 'armv7l';
+  arch: 'auto' | ReleaseArch;
   format: FirstBootFormatName | 'auto';
   release?: string;
   releaseKey: string;

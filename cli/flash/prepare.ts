@@ -1,6 +1,8 @@
 import { createHash, X509Certificate } from 'node:crypto';
+import { parse } from 'yaml';
 import { deviceKey } from '#core/contract/names.js';
 import { FatalError, messageOf } from '#core/runtime/errors.js';
+import { secretPaths } from '../../edge/desired-config/remote-schema.js';
 import type { SystemSetup } from '../../edge/image/first-boot/first-boot.js';
 import { wpaPsk } from '../../edge/image/first-boot/wpa-psk.js';
 import { edgeYaml } from '../../edge/install/edge-yaml.js';
@@ -28,9 +30,10 @@ export async function prepareDevice(input: DeviceInput, sources: IdentitySources
   const identity = await identityPlan(input, sources);
   const ca = input.ca === undefined ? undefined : await authorityOf(input.ca, files);
   const { sensors: file, label, site, device, gateway } = input;
+  const text = file === undefined ? undefined : await files.text('sensors', file);
   const yaml = edgeYaml({
     ...{ site, device, gateway, ca: ca !== undefined, identity: identity.kind, upgrade: true },
-    ...(file !== undefined && { sensors: { text: await files.text('sensors', file), file } }),
+    ...(file !== undefined && text !== undefined && { sensors: { text, file } }),
     ...(label && { labels: label }),
   });
   return {
@@ -39,7 +42,7 @@ export async function prepareDevice(input: DeviceInput, sources: IdentitySources
     edgeYaml: yaml,
     ca,
     identity,
-    notes: notesOf(input, identity),
+    notes: [...notesOf(input, identity), ...secretNotes(file, text)],
   };
 }
 
@@ -118,6 +121,13 @@ async function authorityOf(file: string, files: FileReader): Promise<string> {
     });
   }
   return pem;
+}
+
+/** The configuration stays on the card, where everybody who has it can read it. */
+function secretNotes(file: string | undefined, text: string | undefined): string[] {
+  const [path] = text === undefined ? [] : secretPaths(parse(text), []);
+  if (path === undefined) return [];
+  return [`${file}: ${path.join('.')} looks like a secret, and whoever has the card can read it`];
 }
 
 function notesOf(input: DeviceInput, { kind }: IdentityPlan): string[] {

@@ -52,7 +52,8 @@ export function withRemote(local: EdgeConfig, remote: RemoteConfig): EdgeConfig 
   return { ...local, ...given, clock: { ...local.clock, ...clock } };
 }
 
-function* secretPaths(value: unknown, path: readonly PropertyKey[]): Generator<readonly PropertyKey[]> {
+/** Where a secret stands in what a person wrote of sensors, as far as names and addresses tell. */
+export function* secretPaths(value: unknown, path: readonly PropertyKey[]): Generator<readonly PropertyKey[]> {
   if (typeof value === 'string' && urlWithPassword.test(value)) yield path;
   if (typeof value !== 'object' || value === null) return;
   for (const [key, inner] of Object.entries(value)) {

@@ -22,9 +22,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { signRelease, type ReleaseManifest } from '../../core/contract/release.js';
-import { writeRelease } from '../../edge/bundle/release-folder.js';
 import { makeCardImage, mebibyte, piFiles } from '../support/card-image.js';
 import { fieldline } from '../support/fieldline.js';
+import { layRelease } from '../support/flash-folder.js';
 import { ensureServer } from '../servers/ensure.js';
 import { benchOptions, printResult, round } from './bench-output.js';
 
@@ -79,7 +79,7 @@ async function makeRelease(): Promise<void> {
     ...{ version: '1.0.0', nodeVersion: '22.0.0', builtUs: 1_700_000_000_000_000, parts },
   };
   const all = new Map(archives.map(({ bytes }) => [hashOf(bytes), bytes]));
-  await writeRelease(at('releases'), { release: signRelease(manifest, privateKey), manifest }, all);
+  await layRelease(at('releases'), signRelease(manifest, privateKey), all);
   writeFileSync(at('release.pub.pem'), publicKey.export({ format: 'pem', type: 'spki' }));
   writeFileSync(at('token'), 'a-token-of-a-device-0123456789\n');
 }

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { Command } from 'commander';
-import { releaseManifestSchema } from '#core/contract/release.js';
+import { releaseFiles } from '#core/contract/release-files.js';
+import { releaseManifestSchema, type SignedRelease } from '#core/contract/release.js';
 import { addFlash } from '../../cli/commands/flash.js';
 import { explain } from '../../cli/fail.js';
 import { initAuthority, showAuthority } from '../../cli/device-certificates.js';
-import { writeRelease } from '../../edge/bundle/release-folder.js';
 import { makeCardImage, piFiles, type CardSpec } from './card-image.js';
 import { smallRelease } from './installable-release.js';
 
@@ -44,8 +44,7 @@ export async function makeFlashFolder(path: string, spec: CardSpec = trixie): Pr
   await initAuthority(file('authority'), 'Plant', 100);
   await writeFile(file('ca.pem'), await showAuthority(file('authority')));
   const { release, parts, releaseKey } = await smallRelease({ arch: 'arm64' });
-  const manifest = releaseManifestSchema.parse(JSON.parse(release.signed));
-  await writeRelease(file('releases'), { release, manifest }, parts);
+  await layRelease(file('releases'), release, parts);
   await writeFile(file('release-key.pub.pem'), releaseKey);
   await writeFile(file('pi.token'), `${deviceSecret}\n`);
   await writeFile(file('wifi.txt'), `${wifiPassword}\n`);
@@ -55,6 +54,18 @@ export async function makeFlashFolder(path: string, spec: CardSpec = trixie): Pr
     ...['--ca', file('ca.pem'), '--release', file('releases/1.0.0'), '--release-key', file('release-key.pub.pem')],
   ];
   return { path, words, file, names: async () => (await readdir(path)).sort() };
+}
+
+/** A folder of releases with this one in it. */
+export async function layRelease(
+  folder: string,
+  release: SignedRelease,
+  parts: ReadonlyMap<string, Uint8Array>,
+): Promise<void> {
+  const manifest = releaseManifestSchema.parse(JSON.parse(release.signed));
+  await mkdir(join(folder, releaseFiles.parts), { recursive: true });
+  for (const [sha256, bytes] of parts) await writeFile(join(folder, releaseFiles.part(sha256)), bytes);
+  await writeFile(join(folder, releaseFiles.manifest(manifest)), JSON.stringify(release));
 }
 
 export interface FlashEnd {

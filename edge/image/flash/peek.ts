@@ -6,8 +6,8 @@ import type { ImageSource, ReadOptions } from '../source/image-source.js';
 const mib = 1024 * 1024;
 /** Both kinds of partition table are in it, as far as their primary entries go. */
 const headBytes = 4 * mib;
-/** Larger than any card; the file is sparse. */
-const assumedBytes = 2 ** 40;
+/** As large as images get; the file is sparse. */
+const assumedBytes = 2 ** 36;
 
 /**
  * Unpacks the beginning of an image, to the end of its boot partition, into a new file, which then opens as the image would

@@ -47,6 +47,7 @@ exec "${process.execPath}" "${fieldline}" "$@"
       .replaceAll('gw.plant1.example:8883', `127.0.0.1:${mqtt}`)
       .replaceAll('port: 8883', `port: ${mqtt}`)
       .replaceAll('8090', String(parts))
+      .replaceAll('http://127.0.0.1:8080', `http://127.0.0.1:${http}`)
       .replaceAll('0.0.0.0', '127.0.0.1');
   return { folder, http, ops, ours };
 }
@@ -117,6 +118,8 @@ it('the tutorial does what it says', async () => {
   expect(isBooted).toBe(true);
   expect(said).toContain('fieldline-cards.json: 3 cards');
   expect(said).toMatch(/pi-02.* is there already/);
+  // Of pi-07 the token was used; that of pi-02 waits for its device.
+  expect(said).toMatch(/enrolled\/fieldline-cards\.json: 3 cards\n[0-9a-f]{12} {2}\w+/);
   expect(await exists(join(folder, 'device/state/identity/device.pem'))).toBe(true);
 });
 
