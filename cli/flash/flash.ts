@@ -65,7 +65,10 @@ export async function flash(
 ): Promise<number> {
   const report = new StepReport(io.stderr, () => systemClock.monotonicMs());
   const abort = new AbortController();
-  const onSignal = () => abort.abort(new Error('stopped: nothing is left of what was being written'));
+  const onSignal = () => {
+    report.line('stopping; once more to stop at once');
+    abort.abort(new Error('stopped: nothing is left of what was being written'));
+  };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
   try {
     const run = await prepareRun(options, report, abort.signal, io);

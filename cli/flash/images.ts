@@ -62,6 +62,7 @@ async function prepareWork(run: FlashRun, base: BaseImage): Promise<Work> {
   run.report.line(`image ${base.file}: for ${arch} (${because})`);
   for (const warning of base.warnings) run.report.line(`note: ${base.file}: ${warning}`);
   const release = await run.release(arch, (line) => run.report.line(line));
+  run.signal.throwIfAborted();
   return { run, base, release, because };
 }
 
@@ -115,6 +116,7 @@ async function writeAll(jobs: readonly Job[], work: Work): Promise<FlashResult> 
   await book.read();
   const text: string[] = [];
   for (const [i, job] of jobs.entries()) {
+    run.signal.throwIfAborted();
     const name = `${deviceKey(job.device.input)} (${i + 1} of ${jobs.length})`;
     const there = await book.kept(job.path, job.plan, run.signal);
     if (there) {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { existsSync, watch } from 'node:fs';
-import { mkdir, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { CardManifest } from '../../../edge/image/flash/card-manifest.js';
@@ -191,6 +191,31 @@ describe('what goes wrong leaves nothing behind', () => {
     expect((await runFlash(words)).code).toBe(0);
     expect(await folder.names()).toEqual([...before, 'pi-07.img'].sort());
     await readCard(out);
+  });
+
+  it('kill -9 in the middle of a batch: what is made stays made', async () => {
+    const folder = await makeFlashFolder(await tempDir());
+    const [fleet, out] = [folder.file('fleet.csv'), folder.file('cards')];
+    await writeFile(fleet, 'device\npi-01\npi-02\npi-03\n');
+    await mkdir(out);
+    const words = [...withAuthority(folder), '--batch', fleet, '--out', out];
+    const watcher = watch(out);
+    // The first is written down by then, and the last is not begun.
+    const begun = new Promise<void>((resolve) => {
+      watcher.on('change', (_, name) => (String(name) === 'plant1_pi-02.img.partial' ? resolve() : undefined));
+    });
+    const child = spawn(process.execPath, [fieldline, 'flash', ...words], { stdio: 'ignore' });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    await begun;
+    child.kill('SIGKILL');
+    await ended;
+    watcher.close();
+    const { code, stderr } = await runFlash(words);
+    expect([code, stderr]).toEqual([0, expect.stringContaining('plant1_pi-01.img is there already')]);
+    expect((await readdir(out)).sort()).toEqual([
+      'fieldline-cards.json',
+      ...['plant1_pi-01.img', 'plant1_pi-02.img', 'plant1_pi-03.img'],
+    ]);
   });
 
   it('an image that is cut short', async () => {
