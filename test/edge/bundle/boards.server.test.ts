@@ -12,6 +12,9 @@ import { secret, startGateway, type TestGateway } from '../../gateway/harness.js
 import { ensureServer, haveServers } from '../../servers/ensure.js';
 import { runCommand } from '../../servers/run-command.js';
 import { spawnServer } from '../../servers/spawn-server.js';
+import { writeArmUname } from '../../support/arm-uname.js';
+import { newDevice } from '../../support/install-device.js';
+import { smallRelease } from '../../support/installable-release.js';
 import { tempDir } from '../../support/temp-dir.js';
 import { unpackPart } from './unpack-part.js';
 
@@ -75,6 +78,17 @@ describe.skipIf(!(await haveServers('qemu-user', 'node-runtimes')))('the bundle 
     await expect(runCommand(command, [...args, '--version'], { withinMs: 60_000 })).rejects.toThrow(
       /Illegal instruction|SIGILL|132/,
     );
+  });
+
+  it.each([
+    ['arm1176', /not installed: this board has an ARMv6 processor .* Take a Pi Zero 2 W/],
+    ['cortex-a7', /installed: 1\.0\.0 for armv7l/],
+  ])('is installed on %s, or refused with a sentence, by what its kernel says', async (cpu, sentence) => {
+    const { folder, install } = await newDevice(await smallRelease({ arch: 'armv7l' }));
+    const [program, qemu] = [join(folder, 'arm-uname'), (await nodeOn(boards[1]))[0]];
+    await writeArmUname(program);
+    const uname = `${qemu} -cpu ${cpu} ${program} | tr -d '\\0'`;
+    expect((await install([], { uname, dpkg: 'echo armhf' })).said).toMatch(sentence);
   });
 });
 
