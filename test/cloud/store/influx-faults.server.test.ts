@@ -117,7 +117,7 @@ describe.skipIf(!(await haveServers('influxdb')))('InfluxDB fails', () => {
   });
 
   test('frozen, it keeps its connections and answers nothing: requests end at their time limit', async () => {
-    const limits = { writeTimeoutMs: 500, queryTimeoutMs: 500, writeWithinMs: 100, readWithinMs: 100 };
+    const limits = { writeTimeoutMs: 2000, queryTimeoutMs: 2000, writeWithinMs: 100, readWithinMs: 100 };
     const store = influxStoreOn(influxdb, { retention, buckets: ownBuckets(), ...limits });
     await store.start();
     const device = new TestDevice();
