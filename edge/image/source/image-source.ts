@@ -24,6 +24,8 @@ export interface ImageSource {
   readonly fileBytes: number;
   /** Of the raw image, where the file tells it before it is unpacked: always for `img` and `zip`, mostly for `xz`, never for `gz`. */
   readonly imageBytes?: number;
+  /** Whether a reading of it may stand still half way while others are read. */
+  readonly mayRest: boolean;
   /** The raw image in chunks, each valid only until the next is asked for. */
   read(options?: ReadOptions): AsyncIterable<Uint8Array>;
 }

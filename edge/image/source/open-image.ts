@@ -12,15 +12,18 @@ import { inspectZip } from './zip-source.js';
 /** How a format is read, once its file has been looked at. */
 interface Opened {
   readonly imageBytes?: number;
+  readonly mayRest?: boolean;
   unpack(options: ReadOptions): AsyncIterable<Uint8Array>;
 }
 
 const openers: Readonly<Record<ImageFormat, (whole: FileRange, member?: string) => Promise<Opened> | Opened>> = {
   img: (whole) => ({ imageBytes: whole.endBytes, unpack: (options) => rangeChunks(whole, options) }),
   gz: (whole) => ({ unpack: (options) => unpackGz(whole, options) }),
-  xz: (whole) => {
-    const file = inspectXz(whole.path, whole.endBytes);
-    return { imageBytes: file.imageBytes, unpack: (options) => unpackXz(whole, file, options) };
+  xz: async (whole) => {
+    const file = await inspectXz(whole.path, whole.endBytes);
+    const unpack = (options: ReadOptions) => unpackXz(whole, file, options);
+    // Our decoder is one for all of a process.
+    return { imageBytes: file.imageBytes, mayRest: file.byProgram, unpack };
   },
   zip: async ({ path }, wanted) => {
     const member = await inspectZip(path, wanted);
@@ -40,13 +43,14 @@ export async function openImage(path: string, options: OpenImageOptions = {}): P
   const format = imageFormatOf(path, await headOf(path));
   if (sha256 !== undefined) await checkHash(path, sha256, signal);
   const opened = await openers[format](whole, member);
-  const { imageBytes } = opened;
+  const { imageBytes, mayRest = true } = opened;
   if (imageBytes !== undefined && imageBytes > maxImageBytes) throw tooLarge(path, imageBytes, maxImageBytes);
   return {
     path,
     format,
     fileBytes: whole.endBytes,
     imageBytes,
+    mayRest,
     read: (read = {}) => boundedImage(opened.unpack(read), { path, maxImageBytes, imageBytes, signal: read.signal }),
   };
 }

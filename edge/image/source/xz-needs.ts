@@ -1,3 +1,4 @@
+import { crc32 } from '#core/runtime/crc32.js';
 import { readAt, readNumber, type XzIndex } from './xz-index.js';
 
 const lzma2 = 0x21;
@@ -20,6 +21,8 @@ export function beyondOurDecoder(fd: number, { streams }: XzIndex): string | und
 /** The first block stands for all of its stream: no program writes others. */
 function blockNeeds(sizeByte: number, fd: number, position: number): string | undefined {
   const header = readAt(fd, position, (sizeByte + 1) * 4);
+  // What is damaged needs nothing: whoever unpacks it finds that.
+  if (crc32(header.subarray(0, -4)) !== header.readUInt32LE(header.length - 4)) return undefined;
   const flags = header[1]!;
   if ((flags & 3) !== 0) return 'a filter for machine code';
   let at = 2;

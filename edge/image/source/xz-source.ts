@@ -1,21 +1,29 @@
-import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import xzDecompress from 'xz-decompress';
-import { messageOf, RejectedError, systemCode } from '#core/runtime/errors.js';
+import { messageOf, RejectedError } from '#core/runtime/errors.js';
 import { rangeStream, type FileRange } from './file-range.js';
 import type { ReadOptions } from './image-source.js';
 import { readXzIndex } from './xz-index.js';
 import { beyondOurDecoder } from './xz-needs.js';
+import { hasXzProgram, unpackByProgram } from './xz-program.js';
 
 export interface XzFile {
   readonly imageBytes: number;
   /** Why only the program `xz` can unpack it. */
   readonly beyondOurs?: string;
+  /** Whether the program, which is several times as fast, unpacks it. */
+  readonly byProgram: boolean;
 }
 
 /** Throws RejectedError `corrupt` for a file that is cut short, without unpacking it. */
-export function inspectXz(path: string, fileBytes: number): XzFile {
+export async function inspectXz(path: string, fileBytes: number): Promise<XzFile> {
+  const { imageBytes, beyondOurs } = readFacts(path, fileBytes);
+  const byProgram = beyondOurs !== undefined || (await hasXzProgram());
+  return { imageBytes, byProgram, ...(beyondOurs !== undefined && { beyondOurs }) };
+}
+
+function readFacts(path: string, fileBytes: number): Omit<XzFile, 'byProgram'> {
   const fd = openSync(path, 'r');
   try {
     const index = readXzIndex(fd, fileBytes);
@@ -28,8 +36,10 @@ export function inspectXz(path: string, fileBytes: number): XzFile {
   }
 }
 
-export function unpackXz(range: FileRange, { beyondOurs }: XzFile, options: ReadOptions): AsyncIterable<Uint8Array> {
-  return beyondOurs === undefined ? byOurDecoder(range, options) : byProgram(range, beyondOurs, options);
+export function unpackXz(range: FileRange, file: XzFile, options: ReadOptions): AsyncIterable<Uint8Array> {
+  if (!file.byProgram) return byOurDecoder(range, options);
+  const why = file.beyondOurs === undefined ? 'was to be unpacked by' : `uses ${file.beyondOurs}, which needs`;
+  return unpackByProgram(range, `${why} the program xz: install it (xz-utils) or unpack the file`, options);
 }
 
 /** Results of xz-embedded that a damaged file can have. */
@@ -54,34 +64,4 @@ async function* byOurDecoder(range: FileRange, options: ReadOptions): AsyncItera
   } finally {
     packed.destroy();
   }
-}
-
-/** The program of the system, fed by us so that progress is counted alike. */
-async function* byProgram(range: FileRange, why: string, options: ReadOptions): AsyncIterable<Uint8Array> {
-  const xz = spawn('xz', ['--decompress', '--stdout'], { stdio: ['pipe', 'pipe', 'pipe'] });
-  const ended = new Promise<void>((resolve, reject) => {
-    const complaints: Buffer[] = [];
-    xz.stderr.on('data', (chunk: Buffer) => complaints.length < 16 && complaints.push(chunk));
-    xz.on('error', (error) => reject(systemCode(error) === 'ENOENT' ? needsProgram(range.path, why) : error));
-    xz.on('close', (code) => (code === 0 ? resolve() : reject(new Error(Buffer.concat(complaints).toString().trim()))));
-  });
-  ended.catch(() => undefined);
-  const packed = rangeStream(range, options);
-  // If the program ends early, its exit tells why.
-  xz.stdin.on('error', () => packed.destroy());
-  packed.on('error', () => xz.kill()).pipe(xz.stdin);
-  try {
-    yield* xz.stdout;
-    await ended;
-  } finally {
-    packed.destroy();
-    xz.kill();
-  }
-}
-
-function needsProgram(path: string, why: string): RejectedError {
-  return new RejectedError(
-    'refused',
-    `${path} uses ${why}, which needs the program xz: install it (xz-utils) or unpack the file`,
-  );
 }
