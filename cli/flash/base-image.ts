@@ -2,16 +2,15 @@ import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Card } from '../../edge/image/card-types.js';
 import { openCard } from '../../edge/image/card/open-card.js';
-import { writeImage } from '../../edge/image/card/write-image.js';
-import { unpackBoot } from '../../edge/image/flash/peek.js';
+import { peekBoot, unpackImage } from '../../edge/image/flash/peek.js';
 import { hashFile } from '../../edge/image/source/hash-file.js';
-import type { ImageSource } from '../../edge/image/source/image-source.js';
+import type { ImageSource, ReadProgress } from '../../edge/image/source/image-source.js';
 import { openImage } from '../../edge/image/source/open-image.js';
 import type { FlashRun } from './flash.js';
 
 /** The image that cards are made from, its boot partition open for reading. */
 export interface BaseImage {
-  /** What is copied. */
+  /** What is copied; of a packed one the first reading goes on where the boot partition ended. */
   readonly source: ImageSource;
   readonly boot: Card['boot'];
   readonly file: string;
@@ -40,37 +39,53 @@ export async function openBase(
     ...(imageMember !== undefined && { member: imageMember }),
     signal,
   });
-  const sha256 = await hashFile(image, { signal });
-  if (packed.format === 'img') return opened(packed, packed.path, { file: image, sha256 });
+  // It was compared with what was asked for.
+  const known = imageSha256?.toLowerCase();
+  const hashing = known === undefined ? hashFile(image, { signal }) : Promise.resolve(known);
+  if (packed.format === 'img') return opened(packed, packed.path, { file: image, sha256: await hashing });
   await removeStale(folder);
   const temporary = join(folder, `.fieldline-unpacked-${process.pid}.img`);
-  const remove = () => rm(temporary, { force: true });
-  const show = (done: number, total: number) => report.update(`unpacking ${basename(image)}`, done, total);
-  try {
+  const end: (() => Promise<void>)[] = [() => rm(temporary, { force: true })];
+  const onProgress = ({ readBytes, totalBytes }: ReadProgress) =>
+    report.update(`unpacking ${basename(image)}`, readBytes, totalBytes);
+  const unpack = async (): Promise<ImageSource> => {
     if (many) {
-      const onProgress = (so: { doneBytes: number; totalBytes: number }) => show(so.doneBytes, so.totalBytes);
-      await writeImage({ source: packed, out: temporary, timeMs: 0, edit: () => undefined, signal, onProgress });
-      return await opened(await openImage(temporary), temporary, { file: image, sha256, remove });
+      await unpackImage(packed, temporary, { signal, onProgress });
+      return openImage(temporary);
     }
-    await unpackBoot(packed, temporary, { signal });
-    return await opened(packed, temporary, { file: image, sha256, remove });
+    const { source, close } = await peekBoot(packed, temporary, { signal });
+    end.unshift(close);
+    return source;
+  };
+  const close = async (): Promise<void> => {
+    for (const step of end) await step();
+  };
+  // The file is hashed while it is unpacked.
+  const [source, hash] = await Promise.allSettled([unpack(), hashing]);
+  try {
+    return await opened(valueOf(source), temporary, { file: image, sha256: valueOf(hash), close });
   } catch (error) {
-    await remove();
+    await close();
     throw error;
   }
+}
+
+function valueOf<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === 'fulfilled') return result.value;
+  throw result.reason;
 }
 
 async function opened(
   source: ImageSource,
   path: string,
-  { file, sha256, remove }: { file: string; sha256: string; remove?: () => Promise<void> },
+  { file, sha256, close }: { file: string; sha256: string; close?: () => Promise<void> },
 ): Promise<BaseImage> {
   const card = await openCard(path);
   return {
     ...{ source, file, sha256, boot: card.boot, warnings: card.warnings },
     async close() {
       card.close();
-      await remove?.();
+      await close?.();
     },
   };
 }

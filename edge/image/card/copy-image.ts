@@ -20,16 +20,24 @@ export async function copyImage(source: ImageSource, sink: ImageSink, options: R
   const stretch = new Uint8Array(stretchBytes);
   let filled = 0;
   let index = 0;
+  const take = async (whole: Uint8Array): Promise<void> => {
+    if (index === 0) checkFirstSector(whole);
+    await sink.take(index++, whole);
+  };
   for await (const chunk of source.read(options)) {
     if (index * stretchBytes + filled + chunk.length > maxBytes) throw tooSmall(source, maxBytes);
     for (let at = 0; at < chunk.length;) {
+      if (filled === 0 && chunk.length - at >= stretchBytes) {
+        await take(chunk.subarray(at, at + stretchBytes));
+        at += stretchBytes;
+        continue;
+      }
       const part = chunk.subarray(at, at + stretchBytes - filled);
       stretch.set(part, filled);
       filled += part.length;
       at += part.length;
       if (filled < stretchBytes) continue;
-      if (index === 0) checkFirstSector(stretch);
-      await sink.take(index++, stretch);
+      await take(stretch);
       filled = 0;
     }
   }

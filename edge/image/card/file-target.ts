@@ -4,11 +4,7 @@ import { RejectedError, systemCode } from '#core/runtime/errors.js';
 import { fileBlocks } from '../disk/blocks.js';
 import type { ImageTarget } from './image-target.js';
 import { stretchBytes } from './marked-blocks.js';
-import { writeAll } from './write-all.js';
-
-/** What a file system gives out at least; zeros of this size and place become holes. */
-const pageBytes = 4096;
-const zeros = Buffer.alloc(pageBytes);
+import { writeRuns } from './write-runs.js';
 
 /**
  * A file beside `out`, renamed to it when it is whole. Zeros are left out, so that it takes what it holds. Throws RejectedError
@@ -26,10 +22,7 @@ export async function openFileTarget(out: string, overwrite: boolean): Promise<I
     path,
     writtenBytes: () => writtenBytes,
     take: async (index, bytes) => {
-      for (const { start, end } of runsWithData(bytes)) {
-        await writeAll(file, bytes.subarray(start, end), index * stretchBytes + start);
-        writtenBytes += end - start;
-      }
+      writtenBytes += await writeRuns(file, bytes, index * stretchBytes);
     },
     edit: async (imageBytes) => {
       await file.truncate(imageBytes);
@@ -52,20 +45,6 @@ export async function openFileTarget(out: string, overwrite: boolean): Promise<I
       if (isOurs) await rm(path, { force: true });
     },
   };
-}
-
-/** The parts of a stretch that are not zero, page by page. */
-function* runsWithData(bytes: Uint8Array): Iterable<{ readonly start: number; readonly end: number }> {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let start = -1;
-  for (let at = 0; at < buffer.length; at += pageBytes) {
-    const end = Math.min(at + pageBytes, buffer.length);
-    const isZero = buffer.compare(zeros, 0, end - at, at, end) === 0;
-    if (!isZero && start < 0) start = at;
-    if (isZero && start >= 0) yield { start, end: at };
-    if (isZero) start = -1;
-  }
-  if (start >= 0) yield { start, end: buffer.length };
 }
 
 async function checkFree(out: string, overwrite: boolean): Promise<void> {

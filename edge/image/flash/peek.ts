@@ -1,6 +1,10 @@
 import { open, type FileHandle } from 'node:fs/promises';
+import { copyImage } from '../card/copy-image.js';
+import { stretchBytes } from '../card/marked-blocks.js';
+import { writeRuns } from '../card/write-runs.js';
 import { fileBlocks } from '../disk/blocks.js';
 import { readPartitionTable } from '../disk/read-partition-table.js';
+import { rangeChunks, type FileRange } from '../source/file-range.js';
 import type { ImageSource, ReadOptions } from '../source/image-source.js';
 
 const mib = 1024 * 1024;
@@ -9,47 +13,92 @@ const headBytes = 4 * mib;
 /** As large as images get; the file is sparse. */
 const assumedBytes = 2 ** 36;
 
+export interface PeekedImage {
+  /** The image as ever; its first reading goes on where the peek stopped, so that nothing is unpacked twice. */
+  readonly source: ImageSource;
+  /** Ends a reading that was not gone on with. */
+  close(): Promise<void>;
+}
+
 /**
  * Unpacks the beginning of an image, to the end of its boot partition, into a new file, which then opens as the image would
- * for reading. Throws what reading the image does, and RejectedError for what has no partition table.
+ * for reading, and stays until the image was read. Throws what reading the image does, and RejectedError for what has no
+ * partition table.
  */
-export async function unpackBoot(source: ImageSource, file: string, options: ReadOptions = {}): Promise<void> {
+export async function peekBoot(source: ImageSource, file: string, options: ReadOptions = {}): Promise<PeekedImage> {
+  const listeners = new Set<ReadOptions['onProgress']>([options.onProgress]);
+  const onProgress: ReadOptions['onProgress'] = (progress) => listeners.forEach((listen) => listen?.(progress));
+  const chunks = source.read({ ...options, onProgress })[Symbol.asyncIterator]();
+  const close = async (): Promise<void> => void (await chunks.return?.());
+  try {
+    const peekedBytes = await unpackBoot(chunks, source, file);
+    let isFresh = source.mayRest;
+    if (!isFresh) await close();
+    const read: ImageSource['read'] = (reading = {}) => {
+      if (!isFresh) return source.read(reading);
+      isFresh = false;
+      listeners.clear();
+      listeners.add(reading.onProgress);
+      return goOn({ path: file, startBytes: 0, endBytes: peekedBytes }, chunks, reading.signal);
+    };
+    return { source: { ...source, read }, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function* goOn(
+  peeked: FileRange,
+  chunks: AsyncIterator<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncIterable<Uint8Array> {
+  try {
+    yield* rangeChunks(peeked, { ...(signal && { signal }) });
+    for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
+      signal?.throwIfAborted();
+      yield next.value;
+    }
+  } finally {
+    await chunks.return?.();
+  }
+}
+
+/** Returns how much was unpacked. */
+async function unpackBoot(chunks: AsyncIterator<Uint8Array>, source: ImageSource, file: string): Promise<number> {
   const handle = await open(file, 'wx+', 0o600);
+  let doneBytes = 0;
+  let endBytes = headBytes;
+  let isKnown = false;
   try {
     await handle.truncate(source.imageBytes ?? assumedBytes);
-    let doneBytes = 0;
-    let endBytes = headBytes;
-    let isKnown = false;
-    for await (const chunk of source.read(options)) {
-      await writeSparse(handle, chunk, doneBytes);
-      doneBytes += chunk.length;
+    while (!isKnown || doneBytes < endBytes) {
+      const next = await chunks.next();
+      if (next.done) break;
+      await writeRuns(handle, next.value, doneBytes);
+      doneBytes += next.value.length;
       if (doneBytes >= endBytes && !isKnown) {
         endBytes = bootEnd(handle, source);
         isKnown = true;
       }
-      if (isKnown && doneBytes >= endBytes) break;
     }
+    return doneBytes;
   } finally {
     await handle.close();
   }
 }
 
-async function writeSparse(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-  if (isZero(chunk)) return;
-  for (let done = 0; done < chunk.length;) {
-    const { bytesWritten } = await handle.write(chunk, done, chunk.length - done, position + done);
-    done += bytesWritten;
+/** Unpacks all of an image into a new file, with holes for zeros, which is not made to last. */
+export async function unpackImage(source: ImageSource, file: string, options: ReadOptions = {}): Promise<void> {
+  const handle = await open(file, 'wx+', 0o600);
+  try {
+    const take = async (index: number, bytes: Uint8Array): Promise<void> => {
+      await writeRuns(handle, bytes, index * stretchBytes);
+    };
+    await handle.truncate(await copyImage(source, { take }, options));
+  } finally {
+    await handle.close();
   }
-}
-
-const zeros = Buffer.alloc(mib);
-
-function isZero(chunk: Uint8Array): boolean {
-  for (let at = 0; at < chunk.length; at += mib) {
-    const part = chunk.subarray(at, at + mib);
-    if (zeros.compare(part, 0, part.length, 0, part.length) !== 0) return false;
-  }
-  return true;
 }
 
 function bootEnd(handle: FileHandle, source: ImageSource): number {

@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { openCard } from '../../../../edge/image/card/open-card.js';
 import { flashCard, type FlashCardOptions } from '../../../../edge/image/flash/flash-card.js';
 import { bootHashes, checkBoot, checkCopy } from '../../../../edge/image/flash/check-copy.js';
-import { unpackBoot } from '../../../../edge/image/flash/peek.js';
+import { peekBoot } from '../../../../edge/image/flash/peek.js';
 import { planCard, type CardPlan, type CardWish } from '../../../../edge/image/flash/plan-card.js';
+import type { ImageSource } from '../../../../edge/image/source/image-source.js';
 import { openImage } from '../../../../edge/image/source/open-image.js';
 import { bootStartBytes, makeCardImage, mebibyte } from '../../../support/card-image.js';
 import { trixie } from '../../../support/flash-folder.js';
@@ -115,25 +116,62 @@ it('a card that was made once is made anew: nothing of the installer before is l
   card.close();
 });
 
-it('sees as much of a packed image as it needs, and no more', async () => {
-  const { folder, source, base } = await setup();
-  let read = 0;
-  const counted = {
-    ...source,
-    async *read() {
-      for await (const chunk of source.read()) {
-        read += chunk.length;
-        yield chunk;
-      }
-    },
-  };
-  const peeked = join(folder, 'peek.img');
-  await unpackBoot(counted, peeked);
-  expect(read).toBeLessThan((await stat(base)).size);
-  const [whole, part] = [await openCard(base), await openCard(peeked)];
-  expect(bootHashes(part.boot)).toEqual(bootHashes(whole.boot));
-  whole.close();
-  part.close();
+describe('a packed image', () => {
+  async function counted(mayRest: boolean) {
+    const { folder, source, base } = await setup();
+    const read = { bytes: 0, begun: 0, ended: 0 };
+    const packed: ImageSource = {
+      ...source,
+      mayRest,
+      async *read() {
+        read.begun += 1;
+        try {
+          for await (const chunk of source.read()) {
+            read.bytes += chunk.length;
+            yield chunk;
+          }
+        } finally {
+          read.ended += 1;
+        }
+      },
+    };
+    return { packed, read, base, peeked: join(folder, 'peek.img'), bytes: await readFile(base) };
+  }
+
+  async function wholeOf(source: ImageSource): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of source.read()) chunks.push(Buffer.from(chunk));
+    return Buffer.concat(chunks);
+  }
+
+  it('is seen as far as is needed, and no further', async () => {
+    const { packed, read, peeked, base, bytes } = await counted(true);
+    const { close } = await peekBoot(packed, peeked);
+    expect(read.bytes).toBeLessThan(bytes.length);
+    const [whole, part] = [await openCard(base), await openCard(peeked)];
+    expect(bootHashes(part.boot)).toEqual(bootHashes(whole.boot));
+    whole.close();
+    part.close();
+    await close();
+    expect(read).toMatchObject({ begun: 1, ended: 1 });
+  });
+
+  it('is unpacked once, and again when it is read again', async () => {
+    const { packed, read, peeked, bytes } = await counted(true);
+    const { source, close } = await peekBoot(packed, peeked);
+    expect((await wholeOf(source)).equals(bytes)).toBe(true);
+    expect(read).toEqual({ bytes: bytes.length, begun: 1, ended: 1 });
+    expect((await wholeOf(source)).equals(bytes)).toBe(true);
+    await close();
+    expect(read).toEqual({ bytes: 2 * bytes.length, begun: 2, ended: 2 });
+  });
+
+  it('that may not stand still is left at once', async () => {
+    const { packed, read, peeked, bytes } = await counted(false);
+    const { source } = await peekBoot(packed, peeked);
+    expect(read).toMatchObject({ begun: 1, ended: 1 });
+    expect((await wholeOf(source)).equals(bytes)).toBe(true);
+  });
 });
 
 async function partitionOf(path: string) {
