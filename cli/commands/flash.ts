@@ -12,7 +12,7 @@ Examples:
   fieldline flash --image raspios.img.xz --out cards --batch fleet.csv --site plant1 \\
     --gateway mqtts://gw.example:8883 --ca authority.pem --sign-with ca.pem,ca-key.pem
   fieldline flash … --device-node /dev/sdb        (a card in a reader, in the place of --out)
-  fieldline flash … --ssh pi@10.0.0.7 --arch arm64  (a system that runs already)
+  fieldline flash … --ssh pi@10.0.0.7             (a system that runs already)
 
 What each option means, step by step: docs/flash.md. Secrets come from files, - is standard input.
 With --device-node, --yes asks nothing; elsewhere it lets a file be replaced.`;
@@ -41,7 +41,10 @@ export function addFlash(program: Command, io?: FlashIo): void {
 function addRunOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--arch <arch>', 'machine that the programs are for: arm64 or armv7l; auto: the image tells')
+      new Option(
+        '--arch <arch>',
+        'machine that the programs are for: arm64 or armv7l; auto: the image, or the machine, tells',
+      )
         .argParser((text: string) => (text === 'auto' ? text : arch(text)))
         .default('auto'),
     )

@@ -1,9 +1,10 @@
 import { writeFile, rename } from 'node:fs/promises';
 import { deviceKey } from '#core/contract/names.js';
+import type { ReleaseArch } from '#core/contract/release.js';
 import { messageOf, systemCode } from '#core/runtime/errors.js';
 import { debianPackage } from '../../edge/install/deb.js';
 import { installFiles } from '../../edge/install/install-files.js';
-import { installOverSsh } from '../../edge/install/ssh.js';
+import { archOverSsh, installOverSsh, type SshOptions } from '../../edge/install/ssh.js';
 import { UsageError } from '../fail.js';
 import type { FlashResult, FlashRun } from './flash.js';
 import { installOf, planned } from './install-setup.js';
@@ -12,8 +13,8 @@ import { installOf, planned } from './install-setup.js';
 export async function installOn(run: FlashRun): Promise<FlashResult> {
   const { target, options, report, release } = run;
   const [device] = run.devices;
-  if (!device || options.arch === 'auto') throw new UsageError('--arch is missing');
-  const chosen = await release(options.arch, (line) => report.line(line));
+  if (!device) throw new UsageError('--device is missing');
+  const chosen = await release(await archOf(run), (line) => report.line(line));
   const { version, arch, nodeVersion } = chosen.manifest;
   const { identity, record } = options.dryRun ? planned(device.identity) : await device.identity.make();
   const files = installFiles(installOf(device, chosen, identity));
@@ -23,15 +24,28 @@ export async function installOn(run: FlashRun): Promise<FlashResult> {
   const what = `${name}, release ${version} for ${arch}`;
   if (options.dryRun) return { text: [`would install ${what}: ${place}`], json: { dryRun: true, ...json } };
   if (target.kind === 'ssh') {
-    const sshArguments = options.sshPort === undefined ? [] : ['-p', String(options.sshPort)];
     const progress = (line: string) => report.line(`${place}: ${line}`);
-    await installOverSsh(files, { target: target.target, sshArguments, progress, signal: run.signal });
+    await installOverSsh(files, { ...sshOf(run, target.target), progress });
     return { text: [`installed on ${place}: ${what}`], json };
   }
   const hasRuntime = chosen.manifest.parts.some((part) => part.name === 'runtime');
   const bytes = await debianPackage(files, { version, arch, ...(!hasRuntime && { systemNode: nodeVersion }) });
   await writePackage(place, bytes, options.yes === true);
   return { text: [`${place}: ${what}`], json: { ...json, bytes: bytes.byteLength } };
+}
+
+/** A machine that runs is asked what it is; --dry-run asks it as well, and changes nothing there. */
+async function archOf(run: FlashRun): Promise<ReleaseArch> {
+  const { target, options, report } = run;
+  if (options.arch !== 'auto') return options.arch;
+  if (target.kind !== 'ssh') throw new UsageError('--arch is missing');
+  const arch = await archOverSsh(sshOf(run, target.target));
+  report.line(`${target.target}: its programs are for ${arch}`);
+  return arch;
+}
+
+function sshOf({ options: { sshPort }, signal }: FlashRun, target: string): SshOptions {
+  return { target, sshArguments: sshPort === undefined ? [] : ['-p', String(sshPort)], signal };
 }
 
 /** It may hold a secret, so it is for its owner alone. */

@@ -87,10 +87,6 @@ function faultsOf(options: RunOptions, said: Readonly<Record<string, unknown>>):
     [deviceNode !== undefined && out !== undefined, '--out and --device-node: one or the other'],
     [ssh !== undefined && out !== undefined, '--out is of no use with --ssh'],
     [deb && arch === 'auto', '--arch: say for which machine the package is, arm64 or armv7l'],
-    [
-      ssh !== undefined && arch === 'auto',
-      '--arch: say what the machine is, as `uname -m` there does: aarch64 is arm64',
-    ],
     [system.length > 0, `${system.map((name) => `--${name}`).join(', ')}: the system there is left as it is`],
     [api !== undefined && signWith !== undefined, '--api and --sign-with: one identity is enough'],
     [options.operatorTokenFile !== undefined && api === undefined, '--operator-token-file goes with --api'],

@@ -2,6 +2,8 @@
 export interface BootFile {
   readonly path: string;
   readonly bytes: Uint8Array;
+  /** Of the bytes, hexadecimal, where it is known already. */
+  readonly sha256?: string;
 }
 
 /** The FAT partition that firmware and first boot read. Names are compared without case, as FAT does. */

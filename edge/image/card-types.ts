@@ -19,9 +19,9 @@ export interface OpenCardOptions {
   readonly timeMs?: number;
 }
 
-export type CardStep = 'copy' | 'edit' | 'sync' | 'verify';
+export type CardStep = 'copy' | 'edit' | 'sync' | 'hash' | 'verify';
 
-/** `copy` counts bytes of the source's file, `verify` bytes of the card. `totalBytes` is 0 where nothing is counted. */
+/** `copy` counts bytes of the source's file, `hash` and `verify` bytes of the card. `totalBytes` is 0 where nothing is counted. */
 export interface CardProgress {
   readonly step: CardStep;
   readonly doneBytes: number;
@@ -50,6 +50,8 @@ export interface WriteImageOptions {
   readonly timeMs: number;
   /** Writes to the boot partition. What it throws ends all, and nothing is left of the target. */
   readonly edit: (boot: BootPartition) => void | Promise<void>;
+  /** Tell the hash of the whole file; a device has none. */
+  readonly hash?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: CardProgress) => void;
 }
@@ -59,6 +61,8 @@ export interface WrittenImage {
   readonly imageBytes: number;
   /** Bytes that were written for it: zeros are left out of a file. */
   readonly writtenBytes: number;
+  /** Hexadecimal, of the whole file, if it was asked for. */
+  readonly sha256?: string;
   /** Every file that `edit` wrote, as it was read back. */
   readonly files: readonly FileHash[];
   /** Where the bytes that were compared came from: `medium` passed by the system's cache (O_DIRECT), `cache` perhaps not. */

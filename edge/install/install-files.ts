@@ -36,7 +36,7 @@ export const installFiles: InstallFiles = (setup) => {
     ...scripts.map((name) => ({ path: name, bytes: readFileSync(new URL(`./${name}`, import.meta.url)) })),
     text('release.json', JSON.stringify(setup.release)),
     text('release.txt', releaseText(manifest)),
-    ...manifest.parts.map(({ sha256 }) => ({ path: `parts/${sha256}`, bytes: partOf(setup, sha256) })),
+    ...manifest.parts.map(({ sha256 }) => ({ path: `parts/${sha256}`, bytes: partOf(setup, sha256), sha256 })),
     text('etc/edge.yaml', setup.edgeYaml),
     text('etc/release-key.pem', setup.releaseKey),
     ...(setup.ca === undefined ? [] : [text('etc/ca.pem', setup.ca)]),
@@ -47,7 +47,7 @@ export const installFiles: InstallFiles = (setup) => {
     sums('SHA256SUMS', files),
     ...secrets,
     ...(secrets.length === 0 ? [] : [sums('secrets/SHA256SUMS', secrets)]),
-  ].map(({ path, bytes }) => ({ path: `fieldline/${path}`, bytes }));
+  ].map((file) => ({ ...file, path: `fieldline/${file.path}` }));
 };
 
 function text(path: string, content: string): BootFile {
@@ -85,7 +85,7 @@ function secretFiles(identity: InstallIdentity | undefined): BootFile[] {
 /** As `sha256sum` writes and checks them, relative to the folder that holds the list. */
 function sums(path: string, files: readonly BootFile[]): BootFile {
   const folder = path.slice(0, path.lastIndexOf('/') + 1);
-  const lines = files.map((file) => `${hashOf(file.bytes)}  ${file.path.slice(folder.length)}`);
+  const lines = files.map((file) => `${file.sha256 ?? hashOf(file.bytes)}  ${file.path.slice(folder.length)}`);
   return text(path, lines.join('\n'));
 }
 

@@ -1,5 +1,6 @@
 import type { WriteImage, WriteImageOptions, WrittenImage } from '../card-types.js';
 import type { Blocks } from '../disk/blocks.js';
+import { hashFile } from '../source/hash-file.js';
 import { copyImage, tooSmall } from './copy-image.js';
 import { openDeviceTarget } from './device-target.js';
 import { openFileTarget } from './file-target.js';
@@ -49,7 +50,11 @@ async function fill(target: ImageTarget, options: WriteImageOptions): Promise<Wr
   const expected = new Map(target.taken);
   for (const index of marked) expected.set(index, hashStretch(blocks, index));
   onProgress?.({ step: 'sync', doneBytes: 0, totalBytes: 0 });
+  const hashing = options.hash && !options.device ? hashOfAll(target, options) : undefined;
+  // It is told below, after what the medium says.
+  hashing?.catch(() => undefined);
   await target.sync();
+  const sha256 = await hashing;
   const readFrom = await readBack({
     path: target.path,
     imageBytes,
@@ -57,7 +62,16 @@ async function fill(target: ImageTarget, options: WriteImageOptions): Promise<Wr
     signal,
     onProgress: (doneBytes, totalBytes) => onProgress?.({ step: 'verify', doneBytes, totalBytes }),
   });
-  return { path: out, imageBytes, writtenBytes: target.writtenBytes(), files, readBack: readFrom, warnings };
+  const hash = sha256 === undefined ? {} : { sha256 };
+  return { path: out, imageBytes, writtenBytes: target.writtenBytes(), ...hash, files, readBack: readFrom, warnings };
+}
+
+/** While the medium takes the image the processor has nothing else to do. */
+function hashOfAll({ path }: ImageTarget, { signal, onProgress }: WriteImageOptions): Promise<string> {
+  return hashFile(path, {
+    signal,
+    onProgress: ({ readBytes, totalBytes }) => onProgress?.({ step: 'hash', doneBytes: readBytes, totalBytes }),
+  });
 }
 
 async function editBoot(

@@ -16,8 +16,8 @@ export function remembering(boot: BootPartition): { readonly boot: BootPartition
       freeBytes: () => boot.freeBytes(),
       write: (file) => {
         boot.write(file);
-        const { path, bytes } = file;
-        written.set(keyOf(path), { path: path.replace(/^\//, ''), sha256: hashOf(bytes), bytes: bytes.length });
+        const { path, bytes, sha256 = hashOf(bytes) } = file;
+        written.set(keyOf(path), { path: path.replace(/^\//, ''), sha256, bytes: bytes.length });
       },
       remove: (path) => {
         boot.remove(path);

@@ -14,9 +14,9 @@ export function bootHashes(boot: BootPartition): Map<string, string> {
 /** Throws RejectedError `corrupt` unless the files are those that were there before, but for the plan’s. */
 export function checkBoot(boot: BootPartition, before: ReadonlyMap<string, string>, { files }: CardPlan): void {
   const expected = new Map([...before].filter(([path]) => !/^fieldline\//i.test(path)));
-  for (const { path, bytes } of files) {
+  for (const { path, bytes, sha256 } of files) {
     for (const known of expected.keys()) if (known.toLowerCase() === path.toLowerCase()) expected.delete(known);
-    expected.set(path, hashOf(bytes));
+    expected.set(path, sha256 ?? hashOf(bytes));
   }
   const found = new Map([...bootHashes(boot)].map(([path, hash]) => [path.toLowerCase(), hash]));
   const wrong = [...expected].filter(([path, hash]) => found.get(path.toLowerCase()) !== hash).map(([path]) => path);

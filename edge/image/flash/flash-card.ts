@@ -2,7 +2,6 @@ import { rm } from 'node:fs/promises';
 import type { CardProgress, WrittenImage } from '../card-types.js';
 import { openCard } from '../card/open-card.js';
 import { writeImage } from '../card/write-image.js';
-import { hashFile } from '../source/hash-file.js';
 import type { ImageSource } from '../source/image-source.js';
 import { bootHashes, checkBoot, checkCopy } from './check-copy.js';
 import { applyPlan, type CardPlan } from './plan-card.js';
@@ -22,17 +21,12 @@ export interface FlashCardOptions {
   readonly onProgress: (progress: Omit<CardProgress, 'step'> & { readonly step: string }) => void;
 }
 
-export interface FlashedCard extends WrittenImage {
-  /** Of the whole file; a device has none. */
-  readonly sha256: string | undefined;
-}
-
 /** Writes one card or its image. Throws what {@link writeImage} throws; then nothing is left of it. */
-export async function flashCard(options: FlashCardOptions): Promise<FlashedCard> {
+export async function flashCard(options: FlashCardOptions): Promise<WrittenImage> {
   const { source, out, device, plan, verify, signal, onProgress } = options;
   let before: ReadonlyMap<string, string> = new Map();
   const written = await writeImage({
-    ...{ source, out, device, overwrite: options.overwrite, timeMs: options.timeMs, signal, onProgress },
+    ...{ source, out, device, overwrite: options.overwrite, timeMs: options.timeMs, signal, onProgress, hash: true },
     edit(boot) {
       if (verify) before = bootHashes(boot);
       applyPlan(plan, boot);
@@ -40,19 +34,12 @@ export async function flashCard(options: FlashCardOptions): Promise<FlashedCard>
   });
   try {
     if (verify) await readBack(options, before);
-    return { ...written, sha256: device ? undefined : await hashOf(options) };
+    return written;
   } catch (error) {
     // A device holds what it holds; whoever asked is told.
     if (!device) await rm(out, { force: true });
     throw error;
   }
-}
-
-function hashOf({ out, signal, onProgress }: FlashCardOptions): Promise<string> {
-  return hashFile(out, {
-    signal,
-    onProgress: ({ readBytes, totalBytes }) => onProgress({ step: 'hash', doneBytes: readBytes, totalBytes }),
-  });
 }
 
 async function readBack(options: FlashCardOptions, before: ReadonlyMap<string, string>): Promise<void> {

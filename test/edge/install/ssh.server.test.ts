@@ -2,11 +2,12 @@ import { readdirSync, existsSync } from 'node:fs';
 import { mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { FatalError, RetryableError } from '#core/runtime/errors.js';
 import { installFiles } from '../../../edge/install/install-files.js';
 import { archOverSsh, installOverSsh } from '../../../edge/install/ssh.js';
 import { exists } from '../../support/card.js';
+import { layRelease, runFlash } from '../../support/flash-folder.js';
 import { smallRelease, thisArch } from '../../support/installable-release.js';
 import { haveSshd, startSshd, type Sshd } from '../../support/sshd.js';
 import { tempDir } from '../../support/temp-dir.js';
@@ -44,6 +45,29 @@ describe.skipIf(process.platform !== 'linux' || !(await haveSshd()))('installOve
 
   test('finds out what release is for it', async () => {
     expect(await archOverSsh({ target: sshd.target, sshArguments: sshd.words })).toBe(thisArch());
+  });
+
+  test('is asked what it is by `fieldline flash --ssh`, which then takes the release for it', async () => {
+    const own = await tempDir();
+    const file = (name: string) => join(own, name);
+    const { release, parts, releaseKey } = await smallRelease();
+    await layRelease(file('releases'), release, parts);
+    await writeFile(file('key.pem'), releaseKey);
+    await writeFile(file('token'), 'a-token-of-a-device-0123456789\n');
+    await writeFile(file('ssh'), `#!/bin/sh\nPATH=$FIELDLINE_PATH exec ssh ${sshd.words.join(' ')} "$@"\n`, {
+      mode: 0o755,
+    });
+    vi.stubEnv('FIELDLINE_PATH', process.env.PATH);
+    vi.stubEnv('PATH', `${own}:${process.env.PATH}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { code, stdout, stderr } = await runFlash([
+      ...['--ssh', sshd.target, '--site', 'plant1', '--device', 'pi-07', '--gateway', 'mqtts://gw.example:8883'],
+      ...['--release', file('releases/1.0.0'), '--release-key', file('key.pem'), '--token-file', file('token')],
+      '--dry-run',
+    ]);
+    expect(stderr).toContain(`${sshd.target}: its programs are for ${thisArch()}`);
+    expect(stdout).toBe(`would install plant1/pi-07, release 1.0.0 for ${thisArch()}: ${sshd.target}\n`);
+    expect(code).toBe(0);
   });
 
   test('tells a host key that is not known, and does not take it', async () => {
