@@ -118,7 +118,7 @@ describe.skipIf(!(await haveServers('chromium')))('the charts', () => {
     await page.fill('.picker input[type=search]', 'office');
     await page.click('button:text-matches("^Add all")');
     await waitFor('200 series', 10_000, async () => (await page.$$('.legend-table tbody tr')).length === 200);
-    await page.waitForSelector('.board:not([aria-busy]) .served .badge', { timeout: 20_000 });
+    await page.waitForSelector('.board:not([aria-busy]) .served .badge', { timeout: 100_000 });
     // How quick is for whoever reads the log: a test says that it goes on, however busy the machine is.
     const worstMs = await page.evaluate(async () => {
       const longMs: number[] = [];

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { guardProcess } from './run-folder.js';
 import { waitFor, within } from './wait-for.js';
@@ -102,9 +102,21 @@ function control(child: ChildProcess, name: string, logFile: string): ServerProc
       signal('SIGCONT');
       await within(`${name} gone`, withinMs, exited).catch(kill9);
     },
-    freeze: () => signal('SIGSTOP'),
+    freeze: () => {
+      signal('SIGSTOP');
+      waitUntilStopped(pid);
+    },
     thaw: () => signal('SIGCONT'),
   };
+}
+
+/** On a busy machine threads go on, and answer, until each of them has had its turn to stop. */
+function waitUntilStopped(pid: number): void {
+  const tasks = `/proc/${pid}/task`;
+  if (!existsSync(tasks)) return;
+  const isStopped = (task: string) => /\) [TtZX] /.test(readFileSync(join(tasks, task, 'stat'), 'utf8'));
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let left = 2000; left > 0 && !readdirSync(tasks).every(isStopped); left -= 1) Atomics.wait(pause, 0, 0, 5);
 }
 
 let prefix: readonly string[] | undefined;
