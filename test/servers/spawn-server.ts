@@ -114,7 +114,14 @@ function control(child: ChildProcess, name: string, logFile: string): ServerProc
 function waitUntilStopped(pid: number): void {
   const tasks = `/proc/${pid}/task`;
   if (!existsSync(tasks)) return;
-  const isStopped = (task: string) => /\) [TtZX] /.test(readFileSync(join(tasks, task, 'stat'), 'utf8'));
+  const isStopped = (task: string): boolean => {
+    try {
+      return /\) [TtZX] /.test(readFileSync(join(tasks, task, 'stat'), 'utf8'));
+    } catch {
+      // It has ended.
+      return true;
+    }
+  };
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (let left = 2000; left > 0 && !readdirSync(tasks).every(isStopped); left -= 1) Atomics.wait(pause, 0, 0, 5);
 }
