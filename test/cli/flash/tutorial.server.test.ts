@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +29,28 @@ async function blocksOf(file: string): Promise<Block[]> {
   }));
 }
 
+/** Starts what runs the commands of a reader's folder. Returns the script that hands it the words it was called with. */
+async function startOneProcess(folder: string): Promise<string> {
+  const asked = join(folder, '.asked');
+  await mkdir(asked);
+  await runCommand('mkfifo', [join(asked, 'requests')], { withinMs: 10_000 });
+  const program = fileURLToPath(new URL('../../support/one-process.mjs', import.meta.url));
+  const server = spawn(process.execPath, [program, fieldline, asked], { stdio: 'inherit' });
+  const ended = once(server, 'close');
+  onTestFinished(async () => {
+    server.kill();
+    await ended;
+  });
+  return `request=$(mktemp -d "${asked}/XXXXXX")
+mkfifo "$request/end"
+printf '%s\\0' "$PWD" "$@" > "$request/words"
+echo "$request" > "${asked}/requests"
+end=$(cat "$request/end")
+cat "$request/stderr" >&2
+cat "$request/stdout"
+exit "$end"`;
+}
+
 /** A reader's folder, with `fieldline` on the PATH as installed, and other ports than those on the page. */
 async function readersFolder() {
   const folder = await tempDir();
@@ -39,7 +62,7 @@ case "$1 $2" in
   "device enrol"|"device enrolments"|"device wait"|"release push"|"fleet "*) set -- "$@" --http http://127.0.0.1:${http} ;;
   "release build") set -- "$@" --node-runtime system ;;
 esac
-exec "${process.execPath}" "${fieldline}" "$@"
+${await startOneProcess(folder)}
 `;
   await writeFile(join(folder, 'bin/fieldline'), script, { mode: 0o755 });
   const ours = (text: string) =>
@@ -53,14 +76,14 @@ exec "${process.execPath}" "${fieldline}" "$@"
 }
 
 async function run(folder: string, script: string): Promise<string> {
-  const child = spawn('sh', ['-eu', '-c', script], {
+  // One pipe, so that what is said stays in its order.
+  const child = spawn('sh', ['-eu', '-c', `exec 2>&1\n${script}`], {
     cwd: folder,
     env: { ...process.env, PATH: `${join(folder, 'bin')}${delimiter}${process.env.PATH}` },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
   let said = '';
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const code = await new Promise((resolve) => child.on('close', resolve));
   if (code !== 0) throw new Error(`${script}\nended with ${String(code)}:\n${said}`);
   return said;
