@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
@@ -49,6 +49,19 @@ export async function makeFlashFolder(path: string, spec: CardSpec = trixie): Pr
   await writeFile(file('pi.token'), `${deviceSecret}\n`);
   await writeFile(file('wifi.txt'), `${wifiPassword}\n`);
   await writeFile(file('id.pub'), 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2P me@desk\n');
+  return flashFolderAt(path);
+}
+
+/** One like it, which takes less; its `base.img` is that of the other, and only to be read. */
+export async function likeFlashFolder(made: FlashFolder, path: string): Promise<FlashFolder> {
+  const isImage = (file: string) => file === made.file('base.img');
+  await cp(made.path, path, { recursive: true, filter: (file) => !isImage(file) });
+  await symlink(made.file('base.img'), join(path, 'base.img'));
+  return flashFolderAt(path);
+}
+
+function flashFolderAt(path: string): FlashFolder {
+  const file = (name: string) => join(path, name);
   const words = [
     ...['--image', file('base.img.gz'), '--site', 'plant1', '--gateway', 'mqtts://gw.example:8883'],
     ...['--ca', file('ca.pem'), '--release', file('releases/1.0.0'), '--release-key', file('release-key.pub.pem')],

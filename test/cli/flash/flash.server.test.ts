@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { existsSync, watch } from 'node:fs';
-import { mkdir, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CardManifest } from '../../../edge/image/flash/card-manifest.js';
 import { ensureServer } from '../../servers/ensure.js';
 import { runCommand } from '../../servers/run-command.js';
@@ -12,6 +13,7 @@ import { bootStartBytes, mebibyte } from '../../support/card-image.js';
 import { fieldline } from '../../support/fieldline.js';
 import {
   deviceSecret,
+  likeFlashFolder,
   makeFlashFolder,
   runFlash,
   trixie,
@@ -25,9 +27,21 @@ const bootBytes = 36 * mebibyte;
 let mcopy: { path: string; env: Readonly<Record<string, string>> };
 let fsck: { path: string; env: Readonly<Record<string, string>> };
 
+let made: FlashFolder;
+let madeIn: string;
+
 beforeAll(async () => {
   [mcopy, fsck] = await Promise.all([ensureServer('mtools'), ensureServer('dosfstools')]);
+  madeIn = await mkdtemp(join(tmpdir(), 'fieldline-flash-'));
+  made = await makeFlashFolder(madeIn);
 });
+
+afterAll(() => rm(madeIn, { recursive: true, force: true }));
+
+/** A folder for one test, with all that a card is made of. */
+async function newFolder(): Promise<FlashFolder> {
+  return likeFlashFolder(made, await tempDir());
+}
 
 /** What mtools finds in the boot partition of an image; fsck.fat finds nothing wrong with it. */
 async function readCard(image: string): Promise<Record<string, string>> {
@@ -61,7 +75,7 @@ function withAuthority({ words, file }: FlashFolder): string[] {
 }
 
 it('makes one card that code of others reads: files, secrets, and nothing else changed', async () => {
-  const folder = await makeFlashFolder(await tempDir());
+  const folder = await newFolder();
   const out = folder.file('pi-07.img');
   const system = [
     ...['--wifi-ssid', 'Halle', '--wifi-password-file', '-', '--wifi-country', 'DE', '--timezone', 'Europe/Berlin'],
@@ -100,7 +114,7 @@ it('makes one card that code of others reads: files, secrets, and nothing else c
 });
 
 it('makes the same bytes of the same inputs, packed or not', async () => {
-  const folder = await makeFlashFolder(await tempDir());
+  const folder = await newFolder();
   const outs = ['one.img', 'two.img', 'three.img'].map(folder.file);
   const password = { environment: { 'password-file': 'hunter2-hunter2' } };
   for (const [i, out] of outs.entries()) {
@@ -118,7 +132,7 @@ describe('a batch', () => {
   const table = 'device,address,router,label:line\npi-01,10.0.0.1/24,10.0.0.254,1\npi-02,10.0.0.2/24,10.0.0.254,2\n';
 
   it('makes a card with an identity of its own for each line, and goes on where it was', async () => {
-    const folder = await makeFlashFolder(await tempDir());
+    const folder = await newFolder();
     const [fleet, out] = [folder.file('fleet.csv'), folder.file('cards')];
     await writeFile(fleet, table);
     const words = [...withAuthority(folder), '--batch', fleet, '--out', out];
@@ -161,7 +175,7 @@ describe('a batch', () => {
   });
 
   it('writes nothing where a line is bad', async () => {
-    const folder = await makeFlashFolder(await tempDir());
+    const folder = await newFolder();
     await writeFile(folder.file('fleet.csv'), `${table}pi 03,,,\n`);
     const words = [...withAuthority(folder), '--batch', folder.file('fleet.csv'), '--out', folder.file('cards')];
     const { code, stderr } = await runFlash(words);
@@ -172,7 +186,7 @@ describe('a batch', () => {
 
 describe('what goes wrong leaves nothing behind', () => {
   it('kill -9 while it writes', async () => {
-    const folder = await makeFlashFolder(await tempDir());
+    const folder = await newFolder();
     const out = folder.file('pi-07.img');
     const words = [...withToken(folder), '--out', out];
     const before = await folder.names();
@@ -194,7 +208,7 @@ describe('what goes wrong leaves nothing behind', () => {
   });
 
   it('kill -9 in the middle of a batch: what is made stays made', async () => {
-    const folder = await makeFlashFolder(await tempDir());
+    const folder = await newFolder();
     const [fleet, out] = [folder.file('fleet.csv'), folder.file('cards')];
     await writeFile(fleet, 'device\npi-01\npi-02\npi-03\n');
     await mkdir(out);
@@ -219,7 +233,7 @@ describe('what goes wrong leaves nothing behind', () => {
   });
 
   it('an image that is cut short', async () => {
-    const folder = await makeFlashFolder(await tempDir());
+    const folder = await newFolder();
     await truncate(folder.file('base.img.gz'), 3000);
     const before = await folder.names();
     const { code, stderr } = await runFlash([...withToken(folder), '--out', folder.file('pi-07.img')]);
@@ -242,7 +256,7 @@ describe('what goes wrong leaves nothing behind', () => {
   });
 
   it('no room on the disk, a disk that is read-only, a folder that is not there', async (context) => {
-    const folder = await makeFlashFolder(await tempDir());
+    const folder = await newFolder();
     const to = (out: string) => runFlash([...withToken(folder), '--image', folder.file('base.img'), '--out', out]);
     const missing = await to(folder.file('nowhere/pi.img'));
     expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('make the folder first') });
@@ -266,7 +280,7 @@ describe('what goes wrong leaves nothing behind', () => {
 
 describe('before anything is written', () => {
   it('tells what would be written, with --dry-run', async () => {
-    const folder = await makeFlashFolder(await tempDir());
+    const folder = await newFolder();
     const before = await folder.names();
     const words = [...withAuthority(folder), ...card, '--out', folder.file('pi-07.img'), '--dry-run'];
     const text = await runFlash(words);
@@ -281,7 +295,7 @@ describe('before anything is written', () => {
   });
 
   it('refuses what cannot be', async () => {
-    const folder = await makeFlashFolder(await tempDir());
+    const folder = await newFolder();
     const out = ['--out', folder.file('pi-07.img')];
     const cases: readonly (readonly [words: string[], code: number, sentence: string])[] = [
       [[...folder.words, ...out], 2, '--device: is missing'],
@@ -324,7 +338,7 @@ describe('before anything is written', () => {
 });
 
 it('makes a Debian package for one device, for its owner alone', async () => {
-  const folder = await makeFlashFolder(await tempDir());
+  const folder = await newFolder();
   const at = folder.words.indexOf('--image');
   const words = [...folder.words.toSpliced(at, 2), ...card, '--token-file', folder.file('pi.token'), '--arch', 'arm64'];
   const out = folder.file('pi-07.deb');
