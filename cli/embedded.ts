@@ -13,6 +13,7 @@ import type { Clock } from '#core/runtime/clock.js';
 import type { DataDirectory } from '#core/runtime/data-directory.js';
 import { DiskBudget, type Shedder } from '#core/runtime/disk-budget.js';
 import { startAll, stopAll, type Part } from '#core/runtime/lifecycle.js';
+import { FatalError } from '#core/runtime/errors.js';
 import type { Logger } from '#core/runtime/logger.js';
 import { createIngest, createServe, openStore } from '../cloud/main.js';
 import { ReportSchedule } from '../cloud/reports/report-schedule.js';
@@ -40,8 +41,9 @@ export interface Line extends Part {
   troubles(): string[];
 }
 
-/** The whole line in one process, on either profile. */
+/** The whole line in one process, on either profile. Throws FatalError `bad-config` for devices of its own that its gateway would not take. */
 export function createLine(config: FieldlineConfig, { data, secret, clock, logger }: LineDependencies): Line {
+  checkOwnDevices(config);
   const registry = new MergedRegistry();
   const seams = { clock, logger, registry };
   const log = openLog(config.profile, config.log, { data, ...seams });
@@ -49,7 +51,8 @@ export function createLine(config: FieldlineConfig, { data, secret, clock, logge
   const ingest = createIngest(config, { data, log, store, ...seams });
   const completenessOf: typeof serve.completenessOf = (...asked) => serve.completenessOf(...asked);
   const gateway = createGateway(config.gateway, { log, secret, data, completenessOf, ...seams });
-  const mqttUrl = () => `mqtt://127.0.0.1:${gateway.address().port}`;
+  const scheme = config.gateway.mqtt.tls ? 'mqtts' : 'mqtt';
+  const mqttUrl = () => `${scheme}://127.0.0.1:${gateway.address().port}`;
   const edges = new Edges({ config, data, secret, gatewayUrl: mqttUrl, clock, logger, registry });
   const serve = createServe(config, {
     log,
@@ -111,4 +114,15 @@ function reportsOf(config: FieldlineConfig, data: DataDirectory, http: () => str
   const fetch = (range: { fromUs: number; toUs: number }, createdUs: number) =>
     fetchHourlyReport(http(), range, createdUs);
   return [new ReportSchedule({ cron, hours, directory, fetch, clock, logger })];
+}
+
+/** Without this they would be turned away at the handshake, for ever. */
+function checkOwnDevices({ gateway, edge, simulator }: FieldlineConfig): void {
+  const own = [edge.enabled && 'edge', simulator.enabled && 'simulator'].filter((name) => name !== false);
+  if (!gateway.mqtt.tls || own.length === 0) return;
+  const settings = own.map((name) => `${name}.enabled: false`).join(' and ');
+  throw new FatalError(
+    'bad-config',
+    `gateway.mqtt.tls is set, and the devices of this process speak without TLS: set ${settings}, and run fieldline edge run beside it`,
+  );
 }

@@ -112,6 +112,14 @@ describe('bad words and bad files', () => {
     }
   });
 
+  it('devices of its own that its gateway would not take', async () => {
+    const folder = await tempDir();
+    const file = `${folder}/fieldline.yaml`;
+    await writeFile(file, 'gateway: { mqtt: { tls: { key: k.pem, cert: c.pem } } }\nsimulator: { enabled: false }\n');
+    const result = await runFieldline(['up', '--config', file, '--data', `${folder}/data`], folder, 20_000);
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('set edge.enabled: false') as string });
+  });
+
   it.each([
     [['up', '--prot', '1']],
     [['up', '--http-port', 'x']],
