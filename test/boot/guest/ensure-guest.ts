@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { truncate } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cached, type Progress } from '../../servers/cache.js';
 import { findProgram, runCommand } from '../../servers/run-command.js';
@@ -66,8 +66,7 @@ async function makeGuest(suite: GuestSuite, folder: string, progress: Progress):
     await run('e2fsprogs', 'debugfs', ['-R', `dump /guest/${from} ${to}`, system]);
     if (!existsSync(to) || statSync(to).size === 0) throw new Error(`the guest has no ${from}`);
   }
-  rmSync(root, { recursive: true });
-  rmSync(join(folder, 'first'), { recursive: true });
+  for (const used of [root, 'first', 'overlay', 'finish.sh']) rmSync(resolve(folder, used), { recursive: true });
 }
 
 /** Debian's packages, their files laid out and none of them configured, as an ext4 file system. */
