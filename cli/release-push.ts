@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { releaseFiles } from '#core/contract/release-files.js';
 import {
   releaseManifestSchema,
   signedReleaseSchema,
@@ -45,7 +46,7 @@ async function pushOne(api: OperatorApi, folder: string, laid: LaidRelease, say:
   for (const { name, sha256, bytes } of parts) {
     if (await isThere(api, sha256)) continue;
     say(`sending ${name} of ${version} for ${arch}: ${(bytes / 1e6).toFixed(1)} MB`);
-    await putPart(api, join(folder, 'parts', sha256), sha256);
+    await putPart(api, join(folder, releaseFiles.part(sha256)), sha256);
     sent += bytes;
   }
   const path = `/api/v1/releases/${encodeURIComponent(version)}/${arch}`;

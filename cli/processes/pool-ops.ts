@@ -7,9 +7,16 @@ import type { ProcessPool } from './process-pool.js';
 /** Whatever its doors allow in one of the processes, which looks again. */
 const maxBodyBytes = 16 * 1024 * 1024;
 
+/** Requests whose bodies are too large to go to another process: this one takes them by itself. */
+export type OwnDoor = Required<Pick<HttpDoor, 'stream'>>;
+
 /** What the operations server of a pool tells: the metrics of all processes, by the label `process`, and their troubles. */
-export function poolOps(pool: ProcessPool): OpsSources & { readonly door: HttpDoor } {
-  return { registry: new PoolRegistry(pool), notReady: () => notReady(pool), door: new PoolDoor(pool) };
+export function poolOps(
+  pool: ProcessPool,
+  openOwn: (registry: Registry) => OwnDoor,
+): OpsSources & { readonly door: HttpDoor } {
+  const registry = new PoolRegistry(pool);
+  return { registry, notReady: () => notReady(pool), door: new PoolDoor(pool, openOwn(registry)) };
 }
 
 async function notReady(pool: ProcessPool): Promise<string[]> {
@@ -41,11 +48,18 @@ class PoolRegistry extends Registry {
   }
 }
 
-/** Hands requests to one of the processes: what one of them is told they all learn from the log. */
+/** Hands requests to one of the processes: what one of them is told they all learn from the log, or find in their folder. */
 class PoolDoor implements HttpDoor {
   readonly maxBodyBytes = maxBodyBytes;
 
-  constructor(private readonly pool: ProcessPool) {}
+  constructor(
+    private readonly pool: ProcessPool,
+    private readonly own: OwnDoor,
+  ) {}
+
+  stream(...asked: Parameters<OwnDoor['stream']>): boolean {
+    return this.own.stream(...asked);
+  }
 
   opens(path: string): boolean {
     return path.startsWith('/api/');

@@ -1,31 +1,12 @@
 import { z } from 'zod';
 import { epochSchema, nameSchema, type DeviceId } from '#core/contract/names.js';
+import type { CompletenessSince, PackMark } from '#core/contract/rollout.js';
 import { answerJson, queryOf, type ApiContext, type Route } from './api-context.js';
 import { rangesOf } from './device-view.js';
 import type { Fleet } from './fleet.js';
 import type { LedgerCache } from './ledger-cache.js';
 import { parseParameters } from './parameters.js';
 import { ProblemError } from './problem.js';
-
-/** A pack of a device in one life of its outbox; -1 is before the first. */
-export interface PackMark {
-  readonly epoch: string | undefined;
-  readonly seq: number;
-}
-
-/** What the store has of what a device sent since a pack of it. */
-export interface CompletenessSince {
-  readonly session: string;
-  readonly epoch: string;
-  /** The last pack number that is known to be given out; -1 before the first. */
-  readonly lastSeq: number;
-  readonly received: number;
-  readonly expected: number;
-  /** The first number since then that is not in the store. */
-  readonly firstMissing: number | null;
-  /** Whether none is missing. What is on its way is, for a moment. */
-  readonly holds: boolean;
-}
 
 const parameters = z.object({
   site: nameSchema,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { heartbeatSchema } from './device-events.js';
 import { epochSchema, nameSchema } from './names.js';
 import { releaseArchs, releaseVersionSchema, signedReleaseSchema } from './release.js';
 
@@ -109,3 +110,25 @@ export const rolloutBackSchema = z.object({
   releases: byArch,
 });
 export type RolloutBack = z.infer<typeof rolloutBackSchema>;
+
+/** From where on nothing may be missing: the last pack that a device had made in an epoch; -1 is before the first. */
+export interface PackMark {
+  readonly epoch: string | undefined;
+  readonly seq: number;
+}
+
+/** What the store has of what a device sent since a mark: the answer of `GET /api/v1/completeness`. */
+export const completenessSinceSchema = z.object({
+  /** Of the device, as the cloud heard it last. */
+  session: heartbeatSchema.shape.session,
+  epoch: epochSchema,
+  /** The last number that is known to be given out; -1 before the first. */
+  lastSeq: z.int().min(-1),
+  received: z.int().nonnegative(),
+  expected: z.int().nonnegative(),
+  /** The first number behind the mark that is not in the store; null if none is missing. */
+  firstMissing: z.int().nonnegative().nullable(),
+  /** Whether nothing is missing. What is on its way is, for a moment. */
+  holds: z.boolean(),
+});
+export type CompletenessSince = Readonly<z.infer<typeof completenessSinceSchema>>;

@@ -1,9 +1,10 @@
-import { createHash, type KeyObject } from 'node:crypto';
+import { createHash, randomBytes, type KeyObject } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson } from '#core/contract/alert.js';
 import { ContractError } from '#core/contract/contract-error.js';
+import { releaseFiles } from '#core/contract/release-files.js';
 import {
   readRelease,
   releaseManifestSchema,
@@ -12,6 +13,7 @@ import {
   type ReleaseManifest,
   type SignedRelease,
 } from '#core/contract/release.js';
+import type { Clock } from '#core/runtime/clock.js';
 import { RejectedError, RetryableError, systemCode } from '#core/runtime/errors.js';
 
 export interface ReleaseFolderOptions {
@@ -19,6 +21,9 @@ export interface ReleaseFolderOptions {
   readonly maxPartBytes: number;
   /** Of all parts. */
   readonly maxBytes: number;
+  /** An upload that does not move for so long has ended. */
+  readonly stallMs: number;
+  readonly clock: Pick<Clock, 'nowUs'>;
   /** Throws FatalError `bad-config`. Undefined: whoever may upload is believed. */
   readonly publicKey?: (() => Promise<KeyObject>) | undefined;
 }
@@ -32,11 +37,15 @@ export interface KeptRelease {
 }
 
 const hashPattern = /^[0-9a-f]{64}$/;
+const incomingPattern = /^\.(?:[0-9a-f]{64}|.+\.json)\.[0-9a-f]{12}$/;
+/** So many times `stallMs` after its last byte a file that has no name yet is nobody's. */
+const abandonedAfterStalls = 10;
 
-/** Releases in a folder: `parts/<sha256>` and `<version>-<arch>.json`. What has its name is whole, and synced. */
+/**
+ * Releases in a folder: `parts/<sha256>` and `<version>-<arch>.json`. What has its name is whole, and synced. Nothing of it is
+ * kept in memory, so several processes, of several hosts, may share the folder: what one takes all have.
+ */
 export class ReleaseFolder {
-  private uploads = 0;
-
   constructor(private readonly options: ReleaseFolderOptions) {}
 
   /** A part, to be closed by the caller; undefined if it is not here. Only a plain file counts, whatever its name. */
@@ -71,7 +80,7 @@ export class ReleaseFolder {
   }
 
   async get(version: string, arch: ReleaseArch): Promise<KeptRelease | undefined> {
-    return this.read(fileOf({ version, arch }));
+    return this.read(releaseFiles.manifest({ version, arch }));
   }
 
   /**
@@ -80,19 +89,11 @@ export class ReleaseFolder {
    */
   async putPart(sha256: string, bytes: AsyncIterable<Uint8Array>): Promise<number> {
     if (!hashPattern.test(sha256)) throw new RejectedError('refused', 'a part is named by its sha256');
-    await mkdir(join(this.options.directory, 'parts'), { recursive: true });
+    const parts = join(this.options.directory, releaseFiles.parts);
+    await mkdir(parts, { recursive: true });
+    await this.removeAbandoned(parts);
     const before = await this.totalBytes();
-    const incoming = join(this.options.directory, 'parts', `.${sha256}.${process.pid}.${(this.uploads += 1)}`);
-    const file = await open(incoming, 'wx', 0o644);
-    try {
-      const length = await this.write(file, bytes, sha256, before).finally(() => file.close());
-      await rename(incoming, this.partPath(sha256));
-      await syncFolder(join(this.options.directory, 'parts'));
-      return length;
-    } catch (error) {
-      await rm(incoming, { force: true });
-      throw error;
-    }
+    return this.bring(parts, sha256, (file) => this.write(file, bytes, sha256, before));
   }
 
   /**
@@ -114,7 +115,9 @@ export class ReleaseFolder {
     for (const { sha256, bytes } of manifest.parts) {
       if ((await this.partBytes(sha256)) !== bytes) throw new RejectedError('refused', `part ${sha256} is not here`);
     }
-    await this.writeSynced(fileOf(manifest), JSON.stringify(release));
+    const { directory } = this.options;
+    await this.removeAbandoned(directory);
+    await this.bring(directory, releaseFiles.manifest(manifest), (file) => file.writeFile(JSON.stringify(release)));
     return manifest;
   }
 
@@ -122,7 +125,7 @@ export class ReleaseFolder {
   async remove(version: string, arch: ReleaseArch): Promise<boolean> {
     const kept = await this.get(version, arch);
     if (!kept) return false;
-    await rm(join(this.options.directory, fileOf({ version, arch })), { force: true });
+    await rm(join(this.options.directory, releaseFiles.manifest({ version, arch })), { force: true });
     const used = new Set((await this.list()).flatMap(({ manifest }) => manifest.parts.map(({ sha256 }) => sha256)));
     for (const { sha256 } of kept.manifest.parts) {
       if (!used.has(sha256)) await rm(this.partPath(sha256), { force: true });
@@ -131,7 +134,7 @@ export class ReleaseFolder {
   }
 
   private partPath(sha256: string): string {
-    return join(this.options.directory, 'parts', sha256);
+    return join(this.options.directory, releaseFiles.part(sha256));
   }
 
   private async read(name: string): Promise<KeptRelease | undefined> {
@@ -140,7 +143,8 @@ export class ReleaseFolder {
     const release = signedReleaseSchema.safeParse(safeJson(text));
     const manifest = release.success && releaseManifestSchema.safeParse(safeJson(release.data.signed));
     // A file that was put here by another name, or is none of ours, is no release.
-    if (!release.success || !manifest || !manifest.success || fileOf(manifest.data) !== name) return undefined;
+    if (!release.success || !manifest || !manifest.success || releaseFiles.manifest(manifest.data) !== name)
+      return undefined;
     const missing = [];
     for (const { sha256, bytes } of manifest.data.parts)
       if ((await this.partBytes(sha256)) !== bytes) missing.push(sha256);
@@ -172,35 +176,42 @@ export class ReleaseFolder {
     }
     const found = hash.digest('hex');
     if (found !== sha256) throw new RejectedError('corrupt', `the bytes have the sha256 ${found}`);
-    await file.sync();
     return length;
   }
 
-  private async writeSynced(name: string, text: string): Promise<void> {
-    const path = join(this.options.directory, name);
-    const incoming = `${path}.${process.pid}.${(this.uploads += 1)}.new`;
+  /** Gives a file its name when all of it is on the disk; until then, and after a kill, it is hidden and nothing. */
+  private async bring<T>(folder: string, name: string, write: (file: FileHandle) => Promise<T>): Promise<T> {
+    const incoming = join(folder, `.${name}.${randomBytes(6).toString('hex')}`);
     const file = await open(incoming, 'wx', 0o644);
     try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
+      const result = await writeSynced(file, write);
+      await rename(incoming, join(folder, name));
+      await syncFolder(folder);
+      return result;
+    } catch (error) {
+      await rm(incoming, { force: true });
+      throw error;
     }
-    await rename(incoming, path);
-    await syncFolder(this.options.directory);
+  }
+
+  /** Takes away what an upload left whose process was killed. Another process may be about one just now. */
+  private async removeAbandoned(folder: string): Promise<void> {
+    const { clock, stallMs } = this.options;
+    const beforeMs = clock.nowUs() / 1000 - abandonedAfterStalls * stallMs;
+    for (const name of await readdir(folder)) {
+      if (!incomingPattern.test(name)) continue;
+      const found = await stat(join(folder, name)).catch(whereNothing(undefined));
+      if (found?.isFile() && found.mtimeMs < beforeMs) await rm(join(folder, name), { force: true });
+    }
   }
 
   private async totalBytes(): Promise<number> {
-    const parts = join(this.options.directory, 'parts');
+    const parts = join(this.options.directory, releaseFiles.parts);
     const names = await readdir(parts).catch(whereNothing<string[]>([]));
     let total = 0;
     for (const name of names) total += (await stat(join(parts, name)).catch(whereNothing({ size: 0 }))).size;
     return total;
   }
-}
-
-function fileOf({ version, arch }: { readonly version: string; readonly arch: string }): string {
-  return `${version}-${arch}.json`;
 }
 
 function whereNothing<T>(instead: T): (error: unknown) => T {
@@ -215,6 +226,16 @@ function safeJson(text: Uint8Array | string): unknown {
     return JSON.parse(text.toString());
   } catch {
     return undefined;
+  }
+}
+
+async function writeSynced<T>(file: FileHandle, write: (file: FileHandle) => Promise<T>): Promise<T> {
+  try {
+    const result = await write(file);
+    await file.sync();
+    return result;
+  } finally {
+    await file.close();
   }
 }
 

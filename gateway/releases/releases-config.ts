@@ -54,6 +54,18 @@ export const rolloutSchema = z.strictObject({
     .url({ protocol: /^https?$/ })
     .optional()
     .describe('HTTP API of `fieldline cloud serve`, which is asked for completeness; `fieldline up` asks itself'),
+  caFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('PEM file with the authority of api, for https: where those of the system do not know it'),
+  authorizationFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'File with what the proxy before api wants as Authorization, as `Bearer …` or `Basic …`; read at each question',
+    ),
   atOnce: z.int().min(1).max(10_000).default(50).describe('Devices of a rollout that fetch or try a release at once'),
   silentAfterMs: durationBetween('1s', '24h')
     .prefault('5m')

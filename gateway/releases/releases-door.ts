@@ -8,22 +8,16 @@ import {
   signedReleaseSchema,
   type ReleaseArch,
 } from '#core/contract/release.js';
-import { messageOf, RejectedError, RetryableError } from '#core/runtime/errors.js';
-import { endWith, type DoorAnswer } from '#core/runtime/http-door.js';
-import { isOperator } from '#core/runtime/operator-token.js';
+import { messageOf, RejectedError } from '#core/runtime/errors.js';
+import type { DoorAnswer } from '#core/runtime/http-door.js';
 import { DoorFault, OperatorDoor, type OperatorDoorOptions, type OperatorRequest } from '../operator-door.js';
-import type { PartSender } from './part-sender.js';
+import type { PartsDoor } from './parts-door.js';
 import type { KeptRelease, ReleaseFolder } from './release-folder.js';
 
 export interface ReleasesDoorOptions extends OperatorDoorOptions {
   readonly folder: ReleaseFolder;
-  readonly sender: PartSender;
-  readonly stallMs: number;
+  readonly parts: PartsDoor;
 }
-
-const partPattern = /^\/api\/v1\/releases\/parts\/([0-9a-f]{64})$/;
-/** Each writes to the disk for as long as it lasts. */
-const maxUploads = 4;
 
 /**
  * `GET /api/v1/releases` lists the releases that are here; `PUT /api/v1/releases/parts/<sha256>` brings a part, and `PUT
@@ -34,25 +28,13 @@ export class ReleasesDoor extends OperatorDoor {
   // The signed text once more in JSON, whose escapes may double it, and a signature.
   readonly maxBodyBytes = 2 * maxManifestBytes + 1024;
   protected readonly pattern = /^\/api\/v1\/releases(?:\/([^/]+)\/([^/]+))?$/;
-  private uploads = 0;
 
   constructor(private readonly options: ReleasesDoorOptions) {
     super(options);
   }
 
   stream(request: IncomingMessage, response: ServerResponse, url: URL): boolean {
-    if (this.options.sender.opens(url.pathname)) {
-      void this.options.sender.answer(request, response, url);
-      return true;
-    }
-    const sha256 = partPattern.exec(url.pathname)?.[1];
-    if (sha256 === undefined || request.method !== 'PUT') return false;
-    void this.take(request, sha256).then((answer) => {
-      // What was not read yet would be taken for the next request.
-      if (!request.complete) response.setHeader('Connection', 'close');
-      endWith(response, answer);
-    });
-    return true;
+    return this.options.parts.stream(request, response, url);
   }
 
   protected async reply(request: OperatorRequest): Promise<DoorAnswer> {
@@ -95,28 +77,6 @@ export class ReleasesDoor extends OperatorDoor {
     });
     return { status: 200, body: { version, arch } };
   }
-
-  private async take(request: IncomingMessage, sha256: string): Promise<DoorAnswer> {
-    if (!isOperator(this.options.secret, request.headers.authorization))
-      return told(401, 'this takes the token of the operator');
-    if (this.uploads >= maxUploads) return told(503, 'too many parts are being brought: come back');
-    this.uploads += 1;
-    request.setTimeout(this.options.stallMs, () => request.destroy());
-    try {
-      const bytes = await this.options.folder.putPart(sha256, request as AsyncIterable<Uint8Array>);
-      return { status: 200, body: { sha256, bytes } };
-    } catch (error) {
-      if (error instanceof RejectedError) return told(error.code === 'too-large' ? 413 : 422, error.message);
-      if (error instanceof RetryableError) return told(507, error.message);
-      return told(500, messageOf(error));
-    } finally {
-      this.uploads -= 1;
-    }
-  }
-}
-
-function told(status: number, error: string): DoorAnswer {
-  return { status, body: { error } };
 }
 
 /** A version may hold a `+`, which some write as `%2B`. */

@@ -1,32 +1,11 @@
 import { deviceKey, type DeviceId } from '#core/contract/names.js';
-import type { RolloutDevice } from '#core/contract/rollout.js';
+import type { CompletenessSince, PackMark, RolloutDevice } from '#core/contract/rollout.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { messageOf } from '#core/runtime/errors.js';
 import type { Logger } from '#core/runtime/logger.js';
 
-/** From where on nothing may be missing: the last pack that a device had made in an epoch. */
-export interface PackMark {
-  readonly epoch: string | undefined;
-  readonly seq: number;
-}
-
-/** What the store has of what a device sent since a mark. */
-export interface SinceMark {
-  /** Of the device, as the cloud heard it last. */
-  readonly session: string;
-  readonly epoch: string;
-  /** The last number that is known to be given out. */
-  readonly lastSeq: number;
-  readonly received: number;
-  readonly expected: number;
-  /** The first number behind the mark that is not in the store; null if none is missing. */
-  readonly firstMissing: number | null;
-  /** Whether nothing is missing. What is on its way is, for a moment. */
-  readonly holds: boolean;
-}
-
 /** Asks whoever knows the store; undefined while the device is unknown there. Rejects while it cannot be asked. */
-export type CompletenessOf = (device: DeviceId, since: PackMark) => Promise<SinceMark | undefined>;
+export type CompletenessOf = (device: DeviceId, since: PackMark) => Promise<CompletenessSince | undefined>;
 
 export interface CompletenessWatchOptions {
   readonly completenessOf: CompletenessOf;
@@ -37,7 +16,7 @@ export interface CompletenessWatchOptions {
 interface Watched {
   /** What was sent up to the first look has to be there; what comes after it is on its way. */
   target?: { readonly epoch: string; readonly lastSeq: number };
-  last?: SinceMark;
+  last?: CompletenessSince;
   holds: boolean;
   askedMs: number;
 }
@@ -59,7 +38,7 @@ export class CompletenessWatch {
     return this.watched.get(keyOf(rollout, device))?.holds === true;
   }
 
-  last(rollout: string, device: DeviceId): SinceMark | undefined {
+  last(rollout: string, device: DeviceId): CompletenessSince | undefined {
     return this.watched.get(keyOf(rollout, device))?.last;
   }
 
@@ -100,7 +79,7 @@ export class CompletenessWatch {
     }
   }
 
-  private judge(watched: Watched, since: SinceMark): void {
+  private judge(watched: Watched, since: CompletenessSince): void {
     watched.last = since;
     if (watched.target?.epoch !== since.epoch) {
       if (since.expected < 1) return;

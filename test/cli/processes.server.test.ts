@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { get } from 'node:http';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { pushReleases } from '../../cli/release-push.js';
 import { deviceToken } from '../../core/runtime/device-token.js';
 import { operatorToken } from '../../core/runtime/operator-token.js';
 import { dataTopic, packOf } from '../gateway/harness.js';
+import { layReleases, makeRelease } from '../gateway/releases/make-release.js';
 import { haveServers } from '../servers/ensure.js';
 import { freePorts } from '../servers/free-port.js';
 import { startKafka } from '../servers/kafka.js';
@@ -66,6 +70,20 @@ async function byProcess({ http }: Running, name: string): Promise<number[]> {
   return [...text.matchAll(new RegExp(`^${name}\\{process="(\\d)"\\} (\\d+)$`, 'gm'))].map((found) => Number(found[2]));
 }
 
+/** Over a connection of its own, which goes to one of the processes. */
+function bytesAt(url: string): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: false }, (answer) => buffer(answer).then(resolve, reject)).on('error', reject);
+  });
+}
+
+/** The processes that sent a part whole. */
+async function sendersOf({ http }: Running): Promise<Set<string>> {
+  const text = await (await fetch(`${http}/metrics`)).text();
+  const lines = text.matchAll(/^fieldline_gateway_release_requests_total\{(.*outcome="whole".*)\} [1-9]/gm);
+  return new Set([...lines].map((line) => /process="(\d)"/.exec(line[1]!)?.[1] ?? 'the first'));
+}
+
 function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
@@ -76,13 +94,14 @@ function isAlive(pid: number): boolean {
 
 describe.skipIf(!usable || process.platform !== 'linux')('several processes behind one port', () => {
   it('share the devices, one that is killed is started anew, and what was acknowledged is in the log', async () => {
-    const [kafka, folder, ports] = await Promise.all([startKafka(), tempDir(), freePorts(2)]);
+    const [kafka, folder, ports] = await Promise.all([startKafka(), tempDir(), freePorts(3)]);
     onTestFinished(() => kafka.stop());
-    const [mqttPort, httpPort] = ports as [number, number];
+    const [mqttPort, httpPort, partsPort] = ports as [number, number, number];
+    const parts = `http://127.0.0.1:${partsPort}/releases`;
     const config = writeConfig(folder, {
       profile: 'cluster',
       data: join(folder, 'data'),
-      gateway: { mqtt: { port: mqttPort } },
+      gateway: { mqtt: { port: mqttPort }, releases: { port: partsPort, url: parts } },
       log: { kafka: { brokers: [...kafka.bootstrap] } },
     });
     const args = ['gateway', 'run', '--processes', '2', '--config', config, '--http-port', `${httpPort}`];
@@ -115,6 +134,28 @@ describe.skipIf(!usable || process.platform !== 'linux')('several processes behi
     await waitFor('all up', 60_000, async () => (await fetch(`${gateway.http}/readyz`)).ok);
 
     const counts = await Promise.all(publishers.map((one) => one.end()));
+    // A release that is pushed to the one port is there for all of them.
+    const made = makeRelease('1.0.0', 'arm64', 300_000);
+    await layReleases(join(folder, 'built'), made);
+    const pushed = () =>
+      pushReleases(
+        { http: gateway.http, token: operatorToken(secret) },
+        { folder: join(folder, 'built'), say: () => undefined },
+      );
+    expect((await pushed()).result).toEqual([{ version: '1.0.0', arch: 'arm64', sent: 300_000 }]);
+    expect((await pushed()).result).toEqual([{ version: '1.0.0', arch: 'arm64', sent: 0 }]);
+    await waitFor('the part from each of them', 60_000, async () => {
+      expect((await bytesAt(`${parts}/${made.sha256}`)).equals(made.part)).toBe(true);
+      const sent = await sendersOf(gateway);
+      return sent.has('1') && sent.has('2');
+    });
+    const rollable = async () => {
+      const wanted = { version: '1.0.0', stages: [{ select: 'all' }], completeness: false, dryRun: true };
+      const asked = { method: 'POST', headers: { authorization }, body: JSON.stringify(wanted) };
+      return (await fetch(`${gateway.http}/api/v1/rollouts`, asked)).status;
+    };
+    expect(await rollable()).toBe(200);
+
     await gateway.terminate(20_000);
     expect(after.filter(isAlive)).toEqual([]);
     const stored = await packsInKafka(kafka.bootstrap);

@@ -2,16 +2,20 @@ import { catalogueHash } from '../../../core/contract/catalogue.js';
 import { deviceEventKey, type DeviceEventKind } from '../../../core/contract/device-events.js';
 import { deviceKey, isName, type DeviceId } from '../../../core/contract/names.js';
 import { desiredReleaseSchema, type DesiredRelease, type ReleaseReport } from '../../../core/contract/release.js';
-import { parseRolloutKey, rolloutKey } from '../../../core/contract/rollout.js';
+import {
+  parseRolloutKey,
+  rolloutKey,
+  type CompletenessSince,
+  type PackMark,
+  type RolloutBack,
+} from '../../../core/contract/rollout.js';
 import type { LogRecord, StoredRecord } from '../../../core/log/log.js';
 import type { Clock } from '../../../core/runtime/clock.js';
 import { silentLogger } from '../../../core/runtime/logger.js';
 import { DesiredReleases } from '../../../gateway/desired/desired-releases.js';
 import type { DeviceEventRecord } from '../../../gateway/desired/device-events.js';
-import type { PackMark, SinceMark } from '../../../gateway/rollout/completeness.js';
 import { FleetBook } from '../../../gateway/rollout/fleet-book.js';
 import { orderRecord, planRollout, recordsOf, type RolloutRequest } from '../../../gateway/rollout/new-rollout.js';
-import type { RolloutBack } from '../../../core/contract/rollout.js';
 import { rolloutRecord } from '../../../gateway/rollout/rollout-book.js';
 import { Rollouts } from '../../../gateway/rollout/rollouts.js';
 import { describeSensor, testCatalogue } from '../../support/packs.js';
@@ -209,7 +213,7 @@ export class World {
     }
   }
 
-  private completeness({ site, device }: DeviceId, since: PackMark): SinceMark | undefined {
+  private completeness({ site, device }: DeviceId, since: PackMark): CompletenessSince | undefined {
     const found = this.devices.find((one) => one.site === site && one.device === device);
     if (!found) return undefined;
     const { lastSeq, lost } = found;
