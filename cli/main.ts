@@ -2,6 +2,7 @@
 import './small-heap.js';
 import './thread-pool.js';
 import { Command } from 'commander';
+import { outliveReaders } from './closed-pipe.js';
 import { addConfig } from './commands/config.js';
 import { addDeadLetters } from './commands/dead-letters.js';
 import { addDevice } from './commands/device.js';
@@ -55,6 +56,7 @@ for (const add of [
   add(program);
 for (const command of allCommands(program)) command.exitOverride();
 
+outliveReaders(process);
 try {
   await program.parseAsync();
 } catch (error) {
