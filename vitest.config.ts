@@ -10,16 +10,36 @@ const core = fileURLToPath(new URL('./core', import.meta.url));
  */
 const heavy = ['test/servers/**', 'test/pipeline/**', 'test/browser/**', 'test/**/*.{server,slow,long,boot}.test.ts'];
 
-/** What takes longest begins first, so that no worker is left with it at the end. */
-const long = /kill-cluster|kafka-faults|servers\/kafka|influx-store|duckdb-kill/;
+/** What takes longest begins first, in this order, so that no worker is left with it at the end. */
+const longest = [
+  'pipeline/kill-cluster',
+  'servers/kafka.test',
+  'log/kafka-faults',
+  'pipeline/command',
+  'pipeline/kill-embedded',
+  'store/influx-store',
+  'browser/accessibility',
+  'pipeline/remote-config',
+  'pipeline/checker',
+  'store/duckdb-kill',
+  'store/influx-',
+  'log/kafka-',
+  'browser/',
+  'bundle/',
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const sorted = await super.sort(files);
-    const isLong = ({ moduleId }: TestSpecification) => long.test(moduleId);
-    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+    const place = ({ moduleId }: TestSpecification) => {
+      const found = longest.findIndex((part) => moduleId.includes(part));
+      return found === -1 ? longest.length : found;
+    };
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
   }
 }
+
+// Their tests wait for servers and processes more than they compute. Of one group, so that all workers have work to the end.
+const realThings = { maxWorkers: 4, sequence: { groupOrder: 1 } };
 
 export default defineConfig({
   resolve: { alias: [{ find: /^#core\/(.*)\.js$/, replacement: `${core}/$1.ts` }] },
@@ -35,6 +55,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: heavy,
+          // They leave nothing behind, and half of their time would go into processes of their own.
+          isolate: false,
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -47,9 +69,7 @@ export default defineConfig({
           exclude: ['test/pipeline/**', 'test/browser/**', 'test/**/*.long.test.ts'],
           testTimeout: 240_000,
           hookTimeout: 240_000,
-          // They wait for servers more than they compute.
-          maxWorkers: 4,
-          sequence: { groupOrder: 1 },
+          ...realThings,
         },
       },
       {
@@ -60,8 +80,7 @@ export default defineConfig({
           exclude: ['test/**/*.long.test.ts'],
           testTimeout: 360_000,
           hookTimeout: 240_000,
-          maxWorkers: 2,
-          sequence: { groupOrder: 2 },
+          ...realThings,
         },
       },
       {
