@@ -97,7 +97,7 @@ async function peer(kind: LoadKind): Promise<Standing | undefined> {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'fieldline-bench-gateway-'));
-const kafka = await startKafka();
+const kafka = await startKafka({ optimised: true });
 let peerName: string | undefined;
 try {
   const { name: _, partitions } = logTopics.readings;

@@ -46,7 +46,7 @@ async function measure(profile: 'embedded' | 'cluster'): Promise<Measured> {
   let servers: ClusterServers | undefined;
   let line: Running | undefined;
   try {
-    if (profile === 'cluster') servers = await startClusterServers();
+    if (profile === 'cluster') servers = await startClusterServers({ optimised: true });
     const [httpPort, mqttPort] = (await freePorts(2)) as [number, number];
     const simulator = { site: 'bench', sensors: devices * sensorsPerDevice, sensorsPerDevice, every: `${everyMs}ms` };
     const config = writeConfig(folder, { profile, simulator, edge: { enabled: false }, ...servers?.config });

@@ -14,7 +14,7 @@ import { silentLogger } from '../../core/runtime/logger.js';
 import { hashToken } from '../../gateway/identity/token-hash.js';
 import { createGateway, gatewayConfigSchema } from '../../gateway/main.js';
 import { ensureServer, haveServers } from '../servers/ensure.js';
-import { findJava } from '../servers/install-kafka.js';
+import { findJava } from '../servers/java.js';
 import { spawnServer, tail as endOf } from '../servers/spawn-server.js';
 import { waitFor } from '../servers/wait-for.js';
 import { openStore } from '../support/open-store.js';
@@ -92,7 +92,7 @@ async function startEdge(port: number, bdSeq: number) {
   const args = [`tcp://127.0.0.1:${port}`, 'tahu-1', token, startMs, bdSeq, count];
   const edge = await spawnServer({
     name: 'tahu-edge',
-    command: findJava(),
+    command: findJava().path,
     args: ['-XX:TieredStopAtLevel=1', '-cp', jars.join(':'), source, ...args.map(String)],
     folder: await tempDir(),
     ready: () => true,

@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { cached, type Progress } from './cache.js';
 import type { Installed } from './ensure.js';
 import { fetchJars, type Artifact } from './fetch-jars.js';
+import { findJava } from './java.js';
+import { archiveClasses } from './kafka-classes.js';
 import { MissingServerError } from './missing-server.js';
 import { findProgram } from './run-command.js';
 
@@ -30,28 +31,9 @@ export async function installKafka(progress: Progress): Promise<Installed> {
       );
     });
   });
-  return { path: join(folder, 'lib'), version, env: {} };
-}
-
-/** The `java` program to run Kafka with, 17 or newer. Throws a `MissingServerError` if there is none. */
-export function findJava(): string {
-  const home = process.env.JAVA_HOME === undefined ? [] : [join(process.env.JAVA_HOME, 'bin')];
-  const java = [findProgram('java', home), ...home.map((bin) => join(bin, 'java'))].find(isRecent);
-  if (java === undefined) throw missing('Java 17 or newer is neither on PATH nor in JAVA_HOME', howToGetJava);
-  return java;
-}
-
-const howToGetJava = 'apt-get install openjdk-17-jre-headless, or brew install openjdk@17';
-
-function isRecent(java: string | undefined): java is string {
-  if (java === undefined) return false;
-  try {
-    // Java 8 and older know only -version, and fail here as they should.
-    const shown = execFileSync(java, ['--version'], { encoding: 'utf8', timeout: 30_000, stdio: 'pipe' });
-    return Number(/(\d+)/.exec(shown)?.[1]) >= 17;
-  } catch {
-    return false;
-  }
+  const path = join(folder, 'lib');
+  await archiveClasses(path, version, progress);
+  return { path, version, env: {} };
 }
 
 const missing = (what: string, howToGet: string, cause?: unknown) =>

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { cached, type Progress } from './cache.js';
 import type { Installed } from './ensure.js';
 import { fetchJars } from './fetch-jars.js';
-import { findJava } from './install-kafka.js';
+import { findJava } from './java.js';
 import { MissingServerError } from './missing-server.js';
 import { findProgram } from './run-command.js';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findJava } from './install-kafka.js';
+import { findJava } from './java.js';
 import type { BrokerPlace } from './kafka-config.js';
 import { aliveBrokers } from './kafka-wire.js';
 import { runCommand } from './run-command.js';
@@ -12,6 +12,8 @@ export interface BrokerProgram {
   readonly jars: string;
   readonly heapMb: number;
   readonly readyWithinMs: number;
+  /** Of the JVM, beside those of memory. */
+  readonly flags: readonly string[];
 }
 
 /** A cluster id as Kafka writes it: 128 bits in URL-safe base64. A leading dash would be taken for an option. */
@@ -29,8 +31,8 @@ export async function formatBroker(
   writeFileSync(propertiesFile(place), properties);
   if (existsSync(join(place.folder, 'meta.properties'))) return;
   const format = ['format', '-t', clusterId, '-c', propertiesFile(place)];
-  const quickStart = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
-  await runCommand(findJava(), [...quickStart, '-cp', join(program.jars, '*'), 'kafka.tools.StorageTool', ...format], {
+  const jvm = ['-Xmx128m', '-XX:+UseSerialGC', ...program.flags];
+  await runCommand(findJava().path, [...jvm, '-cp', join(program.jars, '*'), 'kafka.tools.StorageTool', ...format], {
     withinMs: program.readyWithinMs,
   });
 }
@@ -45,12 +47,12 @@ export function startBroker(
   expected: readonly number[],
 ): Promise<ServerProcess> {
   // Kafka's own start script sets this; log4j without a configuration would print errors only.
-  const jvm = [`-Xmx${program.heapMb}m`, '-XX:+UseSerialGC', '-Dlog4j2.level=INFO', '-Djava.awt.headless=true'];
+  const jvm = [`-Xmx${program.heapMb}m`, '-XX:+UseSerialGC', ...program.flags, '-Dlog4j2.level=INFO'];
   // The libraries that it unpacks stay where they are when it is killed.
-  jvm.push(`-Djava.io.tmpdir=${place.folder}`);
+  jvm.push('-Djava.awt.headless=true', `-Djava.io.tmpdir=${place.folder}`);
   return spawnServer({
     name: `kafka-${place.nodeId}`,
-    command: findJava(),
+    command: findJava().path,
     args: [...jvm, '-cp', join(program.jars, '*'), 'kafka.Kafka', propertiesFile(place)],
     folder: place.folder,
     readyWithinMs: program.readyWithinMs,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ensureServer } from './ensure.js';
 import { freePorts } from './free-port.js';
 import { formatBroker, newClusterId, startBroker, type BrokerProgram } from './kafka-broker.js';
+import { archivedClasses } from './kafka-classes.js';
 import { brokerProperties, type BrokerPlace } from './kafka-config.js';
 import { openServerFolder, type ServerFolder } from './run-folder.js';
 import type { ServerProcess } from './spawn-server.js';
@@ -18,6 +19,8 @@ export interface KafkaOptions {
   readonly advertisedPorts?: readonly number[];
   /** Further broker settings, or others than the tests' own. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** For brokers that live longer than a test: the JVM takes time to make their code quick. */
+  readonly optimised?: boolean;
   /** Java heap of each broker in MB: 512 for one, 320 for each of three. */
   readonly heapMb?: number;
   /** 90,000 ms unless told. */
@@ -48,7 +51,8 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   const installed = await ensureServer('kafka');
   const count = options.brokers ?? 1;
   const heapMb = options.heapMb ?? (count === 1 ? 512 : 320);
-  const program = { jars: installed.path, heapMb, readyWithinMs: options.readyWithinMs ?? 90_000 };
+  const flags = jvmFlags(installed.version, options.optimised ?? false);
+  const program = { jars: installed.path, heapMb, readyWithinMs: options.readyWithinMs ?? 90_000, flags };
   const folder = openServerFolder('kafka', options.dataDir);
   const cluster = new Cluster(program, await layOut(folder.path, count, options), folder);
   try {
@@ -58,6 +62,14 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
     await cluster.stop();
     throw error;
   }
+}
+
+function jvmFlags(version: string, optimised: boolean): string[] {
+  const classes = archivedClasses(version);
+  return [
+    ...(classes === undefined ? [] : [`-XX:SharedArchiveFile=${classes}`]),
+    ...(optimised ? [] : ['-XX:TieredStopAtLevel=1']),
+  ];
 }
 
 async function layOut(folder: string, count: number, options: KafkaOptions): Promise<BrokerPlace[]> {
