@@ -32,7 +32,9 @@ describe.skipIf(!(await haveServers('chromium')))('the charts', () => {
       'Temperature °C',
       'Vibration m/s²',
     ]);
-    expect(await page.textContent('.served')).toMatch(/live.*raw readings.*speed layer.*100\s% complete/);
+    // A pack that was just sent may be counted before it is stored.
+    const complete = /live.*raw readings.*speed layer.*100\s% complete/;
+    await waitFor('all of it', 10_000, async () => complete.test((await page.textContent('.served')) ?? ''));
     const rows = await page.$$eval('.legend-table tbody tr', (all) => all.map((row) => row.textContent));
     expect(rows).toHaveLength(3);
     expect(rows[0]).toMatch(/^press-01(\d+(\.\d+)?\s°C){4}$/);
@@ -53,13 +55,13 @@ describe.skipIf(!(await haveServers('chromium')))('the charts', () => {
     // A spike stands at every 97th second, so some minutes of history hold one.
     const { page } = await openTab(console_.browser, console_.url, `#/charts?${temperature}&from=-5m`);
     await drawn(page);
-    expect(await pixelsOf(page, '.panel', '--bad')).toBeGreaterThan(10);
+    await waitFor('a mark', 5000, async () => (await pixelsOf(page, '.panel', '--bad')) > 10);
   });
 
   it('show rollups with the band of their minima and maxima, and say so', async () => {
     const { page } = await openTab(console_.browser, console_.url, `#/charts?${temperature}&tier=1m&from=-15m`);
     await drawn(page);
-    expect(await page.textContent('.served')).toContain('1-minute rollups');
+    await page.waitForSelector('.served:has-text("1-minute rollups")');
     const box = (await page.locator('.panel .u-over').boundingBox())!;
     await page.mouse.move(box.x + box.width * 0.9, box.y + box.height / 2);
     await page.waitForSelector('.panel .tooltip:not([hidden]) small:text-matches("…")');
@@ -91,7 +93,9 @@ describe.skipIf(!(await haveServers('chromium')))('the charts', () => {
     await page.focus('.plot-box');
     for (let i = 0; i < 3; i += 1) await page.keyboard.press('ArrowLeft');
     await page.waitForSelector('.tooltip:not([hidden])');
-    expect(await page.textContent('#polite')).toMatch(/press-01 [\d.]+\s°C, press-02 [\d.]+\s°C/);
+    await page.waitForSelector('#polite:text-matches("press-01 [0-9.]+\\\\s°C, press-02 [0-9.]+\\\\s°C")', {
+      state: 'attached',
+    });
     await page.keyboard.press('+');
     await page.waitForURL(/from=20/);
   });

@@ -35,10 +35,11 @@ describe.skipIf(!(await haveServers('chromium')))('the console', () => {
 
   it('shows the figures, the path and the newest state of the line', async () => {
     const { page } = await openTab(console_.browser, console_.url, '#/');
-    await waitFor('figures', 5000, async () => /Devices online\d/.test((await page.textContent('.tiles')) ?? ''));
+    const online = /Devices online8of 8none offline/;
+    await waitFor('all devices', 10_000, async () => online.test((await page.textContent('.tiles')) ?? ''));
     const tiles = await page.$$eval('.tile', (all) => all.map((tile) => tile.textContent));
     expect(tiles).toHaveLength(5);
-    expect(tiles[2]).toMatch(/Devices online8of 8none offline/);
+    expect(tiles[2]).toMatch(online);
     await waitFor('all packs stored', 10_000, async () =>
       /\d+ packs stored/.test((await page.textContent('.tiles')) ?? ''),
     );
@@ -143,8 +144,9 @@ describe.skipIf(!(await haveServers('chromium')))('the console', () => {
     await page.waitForSelector('.toast', { timeout: 15_000 });
     expect(await page.textContent('.toast .alert-message')).toBe(message);
     expect(await page.$('.toast img')).toBeNull();
-    expect(await page.textContent('#urgent')).toContain('critical alert: plant1, press-1, temperature-01, high');
-    expect(await page.textContent('#raised')).toBe('1');
+    const said = 'critical alert: plant1, press-1, temperature-01, high';
+    await page.waitForSelector(`#urgent:has-text("${said}")`, { state: 'attached' });
+    await page.waitForSelector('#raised:text-is("1")');
     await page.keyboard.type('ga');
     await page.waitForSelector('section:has(h2:text("Raised now")) tr[data-key]');
     expect(await page.textContent('section:has(h2:text("Raised now")) tbody')).toMatch(
@@ -152,8 +154,8 @@ describe.skipIf(!(await haveServers('chromium')))('the console', () => {
     );
     await console_.plant.alert('press-1', { severity: 'critical', state: 'cleared', message: 'cool again' });
     await page.waitForSelector('text=Nothing is raised', { timeout: 15_000 });
-    expect(await page.textContent('#polite')).toContain('alert cleared');
-    expect(await page.isHidden('#raised')).toBe(true);
+    await page.waitForSelector('#polite:has-text("alert cleared")', { state: 'attached' });
+    await page.waitForSelector('#raised', { state: 'hidden' });
     expect(faults).toEqual([]);
   });
 

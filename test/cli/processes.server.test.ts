@@ -157,7 +157,7 @@ describe.skipIf(!usable || process.platform !== 'linux')('several processes behi
     expect(await rollable()).toBe(200);
 
     await gateway.terminate(20_000);
-    expect(after.filter(isAlive)).toEqual([]);
+    await waitFor('the end of both', 20_000, () => !after.some(isAlive));
     const stored = await packsInKafka(kafka.bootstrap);
     for (const [i, { device }] of devices.entries()) {
       const seqs = [...new Set(stored.get(`plant1/${device}`))];

@@ -19,7 +19,7 @@ async function mosquittoClient(name: string) {
   const { path, env } = await ensureServer('mosquitto');
   const program = findProgram(name, [join(dirname(path), '..', 'bin')]);
   if (program === undefined) throw new Error(`${name} is not beside ${path}`);
-  return (args: readonly string[]) => run(program, args, { env: { ...process.env, ...env }, timeout: 20_000 });
+  return (args: readonly string[]) => run(program, args, { env: { ...process.env, ...env }, timeout: 90_000 });
 }
 
 describe.skipIf(!usable)('the clients of mosquitto', () => {
@@ -57,7 +57,7 @@ describe.skipIf(!usable)('the clients of mosquitto', () => {
     const { stderr } = await subscribe([...login(test.port), '-q', '1', '-t', dataTopic(oven), '-W', '5']);
     expect(stderr).toContain('denied');
     const topic = 'fieldline/plant1/press-07/command/+';
-    const received = subscribe([...login(test.port), '-q', '1', '-t', topic, '-C', '1', '-W', '10', '-v']);
+    const received = subscribe([...login(test.port), '-q', '1', '-t', topic, '-C', '1', '-W', '60', '-v']);
     let stdout = '';
     const ended = received.then((result) => (stdout = result.stdout));
     let id = 0;

@@ -30,6 +30,8 @@ export async function haveSshd(): Promise<boolean> {
 
 export interface Sshd {
   readonly target: string;
+  /** Where the machine that it stands for keeps what is temporary. */
+  readonly temporary: string;
   /** For the client: its own files and nobody's, the host's key known, a key that is taken. */
   readonly words: readonly string[];
   /** The same with files of the folder changed: `known_hosts`, `id`. */
@@ -48,6 +50,7 @@ export async function startSshd(folder: string): Promise<Sshd> {
   const [kind, key] = (await readFile(join(folder, 'host.pub'), 'utf8')).split(' ');
   await writeFile(join(folder, 'known_hosts'), `[127.0.0.1]:${port} ${kind} ${key}\n`);
   await writeFile(join(folder, 'unknown_hosts'), '');
+  await mkdir(join(folder, 'tmp'));
   await writeFile(join(folder, 'sshd_config'), configOf(folder, port));
   const words = [path, '-D', '-e', '-f', join(folder, 'sshd_config')];
   const server = await spawnServer({
@@ -60,6 +63,7 @@ export async function startSshd(folder: string): Promise<Sshd> {
   ];
   return {
     target: `${userInfo().username}@127.0.0.1`,
+    temporary: join(folder, 'tmp'),
     words: wordsWith({}),
     wordsWith,
     stop: () => server.terminate(),
@@ -72,6 +76,7 @@ function configOf(folder: string, port: number): string {
     `HostKey ${join(folder, 'host')}`,
     `AuthorizedKeysFile ${join(folder, 'authorized_keys')}`,
     `PidFile ${join(folder, 'pid')}`,
+    `SetEnv TMPDIR=${join(folder, 'tmp')}`,
     ...['UsePAM no', 'StrictModes no', 'PasswordAuthentication no', 'PermitRootLogin yes', ''],
   ].join('\n');
 }

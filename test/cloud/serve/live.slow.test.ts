@@ -86,6 +86,7 @@ describe('GET /api/v1/live', () => {
     expect(listener.of('device').at(-1)).toMatchObject({ device: 'press-07', online: true, pending: 7 });
     await until('the pipeline', () => listener.of('pipeline').length > 0);
     expect(listener.of('pipeline')[0]).toMatchObject({ devicesTotal: 1, stages: [{ stage: 'ingest' }] });
+    await until('the alert', () => listener.of('alert').length > 0);
     expect(listener.of('alert')).toEqual([{ ...alert, site: 'plant1', device: 'press-07' }]);
   });
 

@@ -8,7 +8,7 @@ import { systemClock } from '#core/runtime/clock.js';
 import { FatalError } from '#core/runtime/errors.js';
 import { silentLogger } from '#core/runtime/logger.js';
 import { build } from 'esbuild';
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { DuckDBStore } from '../../../cloud/store/duckdb-store.js';
 import type { StoredPoint } from '../../../cloud/store/store.js';
 import {
@@ -18,6 +18,7 @@ import {
   pastDayUs,
   repairAll,
 } from '../../contracts/series-store/harness.js';
+import { waitFor } from '../../servers/wait-for.js';
 import { tempDir } from '../../support/temp-dir.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -84,7 +85,7 @@ test('everything acknowledged outlives kill -9 at any moment, once', async () =>
     const writer = writeInChild(file, (acknowledged.at(-1) ?? -1) + 1);
     // From the middle of the first checkpoints to well after them.
     const enough = 1 + Math.floor(Math.random() * 250);
-    await vi.waitUntil(() => writer.acknowledged.length >= enough, { timeout: 30_000, interval: 1 });
+    await waitFor('writes', 30_000, () => writer.acknowledged.length >= enough, 1);
     writer.process.kill('SIGKILL');
     await once(writer.process, 'close');
     acknowledged.push(...writer.acknowledged);
@@ -95,7 +96,7 @@ test('everything acknowledged outlives kill -9 at any moment, once', async () =>
 test('a file in use by another process is refused with its id and the next step', async () => {
   const file = join(await tempDir(), 'store.duckdb');
   const writer = writeInChild(file, 0);
-  await vi.waitUntil(() => writer.acknowledged.length > 0, { timeout: 30_000 });
+  await waitFor('writes', 30_000, () => writer.acknowledged.length > 0, 1);
   const opening = openStore(file);
   await expect(opening).rejects.toBeInstanceOf(FatalError);
   await expect(opening).rejects.toMatchObject({
@@ -103,21 +104,21 @@ test('a file in use by another process is refused with its id and the next step'
     message: `${file} is in use by process ${writer.process.pid}: stop that process, or ask its HTTP API instead of opening the file`,
   });
   const before = writer.acknowledged.length;
-  await vi.waitUntil(() => writer.acknowledged.length > before + 10, { timeout: 30_000 });
+  await waitFor('writes', 30_000, () => writer.acknowledged.length > before + 10, 1);
 });
 
 test('a disk that is full for a while costs nothing: the batch is written again, and is there once', async () => {
   const file = join(await tempDir(), 'store.duckdb');
   const writer = writeInChild(file, 0);
-  await vi.waitUntil(() => writer.acknowledged.length > 50, { timeout: 30_000 });
+  await waitFor('writes', 30_000, () => writer.acknowledged.length > 50, 1);
   for (let round = 0; round < 3; round += 1) {
     // No file of the process may grow any more, as on a full disk.
     limitFileSize(writer, (await stat(`${file}.wal`).catch(() => ({ size: 0 }))).size + 2000 * round);
     const failures = writer.failures.length;
-    await vi.waitUntil(() => writer.failures.length > failures + 2, { timeout: 30_000 });
+    await waitFor('refusals', 30_000, () => writer.failures.length > failures + 2, 1);
     limitFileSize(writer, 'unlimited');
     const before = writer.acknowledged.length;
-    await vi.waitUntil(() => writer.acknowledged.length > before + 100, { timeout: 30_000 });
+    await waitFor('writes', 30_000, () => writer.acknowledged.length > before + 100, 1);
   }
   writer.process.kill('SIGTERM');
   const [code] = (await once(writer.process, 'close')) as [number];

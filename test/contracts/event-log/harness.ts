@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { onTestFinished, vi } from 'vitest';
+import { onTestFinished } from 'vitest';
 import type { TopicSpec } from '../../../core/contract/log-topics.js';
 import type { EventLog, GroupOptions, LogBatch, LogRecord, StoredRecord } from '../../../core/log/log.js';
+import { waitFor } from '../../servers/wait-for.js';
 
 /** How the suite gets at one implementation. */
 export interface EventLogHarness {
@@ -65,7 +66,7 @@ export class Collector {
 }
 
 export async function until(condition: () => boolean | Promise<boolean>, withinMs: number): Promise<void> {
-  await vi.waitUntil(condition, { timeout: withinMs, interval: 5 });
+  await waitFor('what the test waits for', withinMs, condition, 5);
 }
 
 /** Everything that stands in a topic, as a tail from the beginning sees it. */

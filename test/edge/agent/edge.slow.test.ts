@@ -71,14 +71,14 @@ it('brings every reading to the gateway, though it goes away and comes back, and
   await waitFor('readings while the gateway is away', 10_000, () => first.edge.status().agent.out > before + 2000);
   await gateway.up();
   await waitFor('the device is back', 15_000, () => first.edge.status().uplink.connected);
-  await first.edge.stop(10_000);
+  await first.edge.stop(60_000);
   const stopped = first.edge.status();
   expect(stopped.agent).toMatchObject({ dropped: 0, inFlight: 0 });
 
   const second = device(config);
   await second.edge.start();
   await waitFor('readings after the restart', 10_000, () => second.edge.status().agent.out > 1000);
-  await second.edge.stop(10_000);
+  await second.edge.stop(60_000);
 
   const packs = distinct(gateway.packs);
   expect(packs.map(({ seq }) => seq)).toEqual(packs.map((_, i) => i));
@@ -87,7 +87,7 @@ it('brings every reading to the gateway, though it goes away and comes back, and
   const births = gateway.states.filter((state) => state.type === 'birth');
   expect(new Set(packs.map(({ catalogue }) => catalogue))).toEqual(new Set(births.map((birth) => birth.catalogueHash)));
   expect(gateway.states.at(-1)!.type).toBe('offline');
-}, 60_000);
+}, 120_000);
 
 it('measures before it ever saw its gateway, and tells the catalogues of those packs when it does', async () => {
   const port = await freePort();
@@ -109,12 +109,12 @@ it('measures before it ever saw its gateway, and tells the catalogues of those p
     15_000,
     () => gateway.packs.length > 3 && edge.status().outbox.pendingPacks === 0,
   );
-  await edge.stop(5000);
+  await edge.stop(60_000);
   const told = gateway.states.flatMap((state) => (state.type === 'birth' ? [state.catalogueHash] : []));
   const named = new Set(gateway.packs.map(({ catalogue }) => catalogue));
   expect(named.size).toBe(2);
   expect([...named].filter((hash) => !told.includes(hash))).toEqual([]);
-}, 60_000);
+}, 120_000);
 
 it('runs from its configuration alone: host, windows, labels', async () => {
   const gateway = await TestGateway.start(await freePort());
@@ -130,7 +130,7 @@ it('runs from its configuration alone: host, windows, labels', async () => {
   await edge.start();
   const windows = () => gateway.packs.flatMap(({ points }) => points).filter(({ form }) => form === 'window');
   await waitFor('four windows', 15_000, () => windows().length >= 4);
-  await edge.stop(5000);
+  await edge.stop(60_000);
   const [birth] = gateway.states.filter((state) => state.type === 'birth');
   expect(birth!.version).toBe('1.2.3');
   expect(Object.keys(birth!.catalogue.sensors)).toEqual(['load-1m', 'memory-used', 'memory-available']);
@@ -139,7 +139,7 @@ it('runs from its configuration alone: host, windows, labels', async () => {
   const { agent, stages } = edge.status();
   expect(agent).toMatchObject({ dropped: 0, inFlight: 0 });
   expect(stages.map(({ stage }) => stage)).toEqual(['edge_agent', 'edge_outbox']);
-}, 60_000);
+}, 120_000);
 
 it('takes its password from a file, and says so when it cannot', async () => {
   const file = join(await tempDir(), 'token');

@@ -1,4 +1,4 @@
-import { readdirSync, existsSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,7 +40,7 @@ describe.skipIf(process.platform !== 'linux' || !(await haveSshd()))('installOve
     expect(await readlink(join(root, 'opt/fieldline/current'))).toBe('releases/1.0.0');
     expect(await readFile(join(root, 'var/lib/fieldline/identity/token'), 'utf8')).toBe(`${token}\n`);
     expect(await exists(join(root, 'etc/systemd/system/fieldline-install.service'))).toBe(false);
-    expect(readdirSync('/tmp').filter((name) => existsSync(`/tmp/${name}/fieldline/install.sh`))).toEqual([]);
+    expect(readdirSync(sshd.temporary)).toEqual([]);
   });
 
   test('finds out what release is for it', async () => {
@@ -93,7 +93,7 @@ describe.skipIf(process.platform !== 'linux' || !(await haveSshd()))('installOve
     const [part] = files.filter(({ path }) => path.includes('/parts/'));
     const damaged = files.map((file) => (file === part ? { ...file, bytes: Buffer.from('x') } : file));
     await expect(install(root, {}, damaged)).rejects.toThrow(/the files on the card are not those that were written/);
-    expect(readdirSync('/tmp').filter((name) => existsSync(`/tmp/${name}/fieldline/install.sh`))).toEqual([]);
+    expect(readdirSync(sshd.temporary)).toEqual([]);
   });
 
   test('says what to do where sudo asks for a password', async () => {

@@ -167,8 +167,8 @@ describe('an HTTP source fails', () => {
       { maxBytes: 1000 },
     ],
     ['with a body without end', 'too-large', '1000000 bytes', flood, { maxBytes: 1_000_000 }],
-    ['without an answer in time', 'timeout', 'within 150 ms', () => undefined, { requestTimeoutMs: 150 }],
-    ['with a body that stops', 'timeout', 'within 150 ms', (r) => r.write('{"meters":'), { requestTimeoutMs: 150 }],
+    ['without an answer in time', 'timeout', 'within 400 ms', () => undefined, { requestTimeoutMs: 400 }],
+    ['with a body that stops', 'timeout', 'within 400 ms', (r) => r.write('{"meters":'), { requestTimeoutMs: 400 }],
   ])('%s, and is well again', async (_, code, message, answer, options = {}) => {
     let isBroken = true;
     const sensor = await started((_request, response) => {

@@ -40,7 +40,7 @@ describe.skipIf(!(await haveServers('socat')))('Modbus RTU', () => {
 
   function sensorOf(options: object = {}): ModbusSensor {
     const channels = [temp, level, flow, pump];
-    const given = { path: line.path, baudRate: 115_200, requestTimeoutMs: 150, channels, ...options };
+    const given = { path: line.path, baudRate: 115_200, requestTimeoutMs: 500, channels, ...options };
     const parsed = z.strictObject(modbusRtuDriver.shape).parse(given);
     const sensor = modbusRtuDriver.create(parsed, { clock: systemClock, logger: silentLogger });
     sensors.push(sensor);

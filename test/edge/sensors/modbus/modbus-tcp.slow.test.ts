@@ -182,7 +182,7 @@ describe('what a broken Modbus TCP device sends', () => {
   async function facing(answer: Answer, options: object = { channels: [temp] }, clock?: Clock): Promise<ModbusSensor> {
     const server = await startRawServer(answer);
     cleanUps.push(() => server.stop());
-    const sensor = sensorOf(server.port, { requestTimeoutMs: 100, ...options }, clock);
+    const sensor = sensorOf(server.port, { requestTimeoutMs: 400, ...options }, clock);
     await sensor.start();
     return sensor;
   }

@@ -179,7 +179,7 @@ describe.skipIf(!(await haveServers('mosquitto')))('mqtt-in at a mosquitto', () 
     cleanUps.push(() => proxy.stop());
     const url = `mqtt://127.0.0.1:${proxy.port}`;
     const sensor = sensorOf({ url, keepaliveMs: '1s', connectTimeoutMs: '200ms' });
-    await sensor.start();
+    await waitFor('a start', 10_000, () => sensor.start().then(() => true));
     await say('zigbee2mqtt/kitchen', { temperature: 1 });
     await readings(sensor, 1);
     proxy.stall();
