@@ -1,6 +1,6 @@
 import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { messageOf, RetryableError } from '#core/runtime/errors.js';
+import { messageOf, RetryableError, systemCode } from '#core/runtime/errors.js';
 
 export interface HttpRequest {
   readonly url: URL;
@@ -45,8 +45,20 @@ function ask({ url, headers, ca, signal }: HttpRequest): Promise<IncomingMessage
       : requestHttp(url, options);
     request.once('response', resolve);
     request.once('error', (cause) => {
-      reject(new RetryableError('unavailable', `${url.href}: ${messageOf(cause)}`, { cause }));
+      reject(new RetryableError('unavailable', `${url.href}: ${reasonOf(cause)}`, { cause }));
     });
     request.end();
   });
+}
+
+const unknownAuthority = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+function reasonOf(cause: Error): string {
+  if (!unknownAuthority.has(systemCode(cause) ?? '')) return messageOf(cause);
+  return 'its certificate is of an authority that this device does not know: see edge.gateway.caFile';
 }

@@ -1,11 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '#core/runtime/clock.js';
 import { fetchPart, partialOf, type FetchPartOptions } from '../../../edge/upgrade/fetch-part.js';
+import { CertificateMaker } from '../../gateway/identity/certificate-maker.js';
 import { tempDir } from '../../support/temp-dir.js';
 
 const content = randomBytes(300_000);
@@ -18,18 +20,19 @@ const readPartial = (path: string) => (existsSync(partialOf(path)) ? readFileSyn
 type Answer = (request: IncomingMessage, response: ServerResponse, count: number) => void;
 
 /** A server, and the requests that came. */
-async function source(answer: Answer) {
+async function source(answer: Answer, tls?: { readonly key: string; readonly cert: string }) {
   const requests: IncomingMessage['headers'][] = [];
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     requests.push(request.headers);
     answer(request, response, requests.length);
-  });
+  };
+  const server = tls ? createTlsServer(tls, listener) : createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+  return { url: `http${tls ? 's' : ''}://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
 }
 
 const startOf = ({ headers }: Pick<IncomingMessage, 'headers'>) =>
@@ -98,6 +101,47 @@ test('a line that is cut again and again is taken up where it ended', async () =
   expect(second).toBeGreaterThan(0);
   expect(third).toBeGreaterThan(second!);
   expect(requests[2]!['if-range']).toBe(etag);
+});
+
+test('over TLS it comes from a server of the pinned authority, and goes on there after the line was cut', async () => {
+  const maker = await CertificateMaker.in(await tempDir());
+  const over = { ca: [maker.authority.certificatePem], stallMs: 600_000 };
+  const { url, requests } = await source(
+    (request, response, count) => (count === 1 ? cut(100_000) : good)(request, response, count),
+    await maker.server('127.0.0.1'),
+  );
+  const { path, troubles, run } = await fetching([url], over);
+  await run();
+  expect(readFileSync(path).equals(content)).toBe(true);
+  expect(troubles).toHaveLength(1);
+  const [first, second] = requests.map((headers) => startOf({ headers }));
+  expect([first, requests.length, requests[1]!['if-range']]).toEqual([0, 2, etag]);
+  expect(second).toBeGreaterThan(0);
+});
+
+test('over TLS nothing is asked of a server of another authority, of another name, or that leads away from TLS', async () => {
+  const [maker, other] = [await CertificateMaker.in(await tempDir()), await CertificateMaker.in(await tempDir())];
+  const over = { ca: [maker.authority.certificatePem], stallMs: 600_000 };
+  const stranger = await source(good, await other.server('127.0.0.1'));
+  const misnamed = await source(good, await maker.server('gateway.plant1'));
+  const open = await source(good);
+  const leading = await source(
+    (_request, response) => void response.writeHead(302, { location: `${open.url}/${sha256}` }).end(),
+    await maker.server('127.0.0.1'),
+  );
+  const right = await source(good, await maker.server('127.0.0.1'));
+  const { path, troubles, run } = await fetching(
+    [stranger, misnamed, leading, right].map(({ url }) => url),
+    over,
+  );
+  await run();
+  expect(readFileSync(path).equals(content)).toBe(true);
+  expect(troubles).toEqual([
+    `${stranger.url}/${sha256}: its certificate is of an authority that this device does not know: see edge.gateway.caFile`,
+    expect.stringMatching(/does not match certificate's altnames/),
+    `${leading.url}/${sha256} leads to ${open.url}/${sha256}`,
+  ]);
+  expect([stranger, misnamed, open].flatMap(({ requests }) => requests)).toEqual([]);
 });
 
 test('what came before a kill is not fetched again, even if its end is lost', async () => {

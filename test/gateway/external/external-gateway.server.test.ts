@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { MqttClient } from 'mqtt';
 import { Registry } from 'prom-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -7,9 +8,11 @@ import { logTopics } from '../../../core/contract/log-topics.js';
 import { mqttTopic } from '../../../core/contract/mqtt-topics.js';
 import type { DeviceId } from '../../../core/contract/names.js';
 import { decodePack } from '../../../core/contract/pack.js';
+import { desiredReleaseSchema } from '../../../core/contract/release.js';
 import { systemClock } from '../../../core/runtime/clock.js';
 import { silentLogger } from '../../../core/runtime/logger.js';
 import { createGateway, gatewayConfigSchema } from '../../../gateway/main.js';
+import type { FleetView } from '../../../gateway/rollout/fleet-door.js';
 import { haveServers } from '../../servers/ensure.js';
 import { freePorts } from '../../servers/free-port.js';
 import { startKafka } from '../../servers/kafka.js';
@@ -21,16 +24,36 @@ import { packsInKafka } from '../../support/kafka-packs.js';
 import { MemoryLog } from '../../support/memory-log.js';
 import { tempDir } from '../../support/temp-dir.js';
 import { dataTopic, packOf, secret } from '../harness.js';
+import { operatorOf } from '../operator.js';
+import { layReleases, makeRelease } from '../releases/make-release.js';
+import { Agent } from '../rollout/agent.js';
 import { connectPlain } from './harness.js';
 
 const usable = await haveServers('mosquitto', 'kafka');
 const devices: readonly DeviceId[] = Array.from({ length: 4 }, (_, i) => ({ site: 'plant1', device: `device-${i}` }));
+const documented = fileURLToPath(new URL('../../../docs/gateway/external-broker.md', import.meta.url));
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-async function startBroker() {
-  const mosquitto = await startMosquitto('max_inflight_messages 0\nmax_queued_messages 0', { quiet: true });
+async function startBroker(conf = '') {
+  const mosquitto = await startMosquitto(`max_inflight_messages 0\nmax_queued_messages 0\n${conf}`, { quiet: true });
   onTestFinished(() => mosquitto.stop());
   return mosquitto;
+}
+
+/** A gateway over a log in memory, once the broker is connected. */
+async function startMemoryGateway(wanted: object) {
+  const memory = new MemoryLog();
+  const log = new FaultyLog(memory);
+  await log.ensureTopics(Object.values(logTopics));
+  const seams = { log, clock: systemClock, logger: silentLogger, registry: new Registry(), secret };
+  const gateway = createGateway(gatewayConfigSchema.parse(wanted), seams);
+  await gateway.start();
+  onTestFinished(async () => {
+    log.release();
+    await gateway.stop(100);
+  });
+  await waitFor('the broker', 20_000, () => gateway.notReady().length === 0);
+  return { ...gateway, memory, log };
 }
 
 /** Publishes the packs of each device from the first number up to, and without, the last; all are acknowledged then. */
@@ -92,18 +115,9 @@ describe.skipIf(!usable || process.platform !== 'linux')('gateways on a broker e
 
   it('while the log is away holds no more than the window, and loses nothing and keeps the order after it', async () => {
     const mosquitto = await startBroker();
-    const memory = new MemoryLog();
-    const log = new FaultyLog(memory);
-    await log.ensureTopics(Object.values(logTopics));
-    const config = gatewayConfigSchema.parse({ external: { url: mosquitto.url, receiveWindow: 50 } });
-    const seams = { log, clock: systemClock, logger: silentLogger, registry: new Registry(), secret };
-    const gateway = createGateway(config, seams);
-    await gateway.start();
-    onTestFinished(async () => {
-      log.release();
-      await gateway.stop(100);
+    const { memory, log, ...gateway } = await startMemoryGateway({
+      external: { url: mosquitto.url, receiveWindow: 50 },
     });
-    await waitFor('the broker', 20_000, () => gateway.notReady().length === 0);
     const clients = await Promise.all(devices.map(({ device }) => connectPlain(mosquitto.url, { clientId: device })));
     log.hold();
     await publish(clients, 0, 500);
@@ -133,5 +147,45 @@ describe.skipIf(!usable || process.platform !== 'linux')('gateways on a broker e
     expect(memory.records(logTopics.deadLetters.name)[0]!.headers).toMatchObject({ reason: 'number-conflict' });
     await waitFor('the order for a new epoch', 20_000, () => told.some((text) => text.includes('new-epoch')));
     expect(gateway.status().refused).toEqual({});
+  });
+
+  it('bring a release to a device that may do what the documents allow it, and hear what became of it', async () => {
+    const [folder, directory] = await Promise.all([tempDir(), tempDir()]);
+    const made = makeRelease('2.0.0');
+    await layReleases(directory, made);
+    const rights = readFileSync(documented, 'utf8').match(/^pattern .*$/gm)!;
+    const aclFile = join(folder, 'acl');
+    writeFileSync(aclFile, ['user gateway', 'topic readwrite fieldline/#', ...rights, ''].join('\n'), { mode: 0o600 });
+    const mosquitto = await startBroker(`acl_file ${aclFile}`);
+    const gateway = await startMemoryGateway({
+      external: { url: mosquitto.url, username: 'gateway' },
+      releases: { directory, port: 0 },
+    });
+    const ask = await operatorOf(gateway);
+    const [device] = devices;
+    const agent = await Agent.start({ device: device!, connect: { port: mosquitto.port } });
+    const seen = async () => ((await ask('GET', '/fleet')).answer['devices'] as FleetView[])[0];
+    await waitFor('the device', 20_000, async () => (await seen())?.arch === 'arm64');
+    const sources = [`http://127.0.0.1:${gateway.releasesPort()}/releases`];
+    const wanted = { version: '2.0.0', stages: [{ select: 'all' }], completeness: false, sources };
+    const { id } = (await ask('POST', '/rollouts', wanted)).answer;
+    await waitFor(
+      'its word',
+      20_000,
+      async () => (await seen())?.report?.status === 'confirmed' && agent.running === '2.0.0',
+    );
+    expect(agent.fetched).toEqual([made.sha256]);
+    expect(await seen()).toMatchObject({ version: '2.0.0', desired: { id, version: '2.0.0' }, report: { id } });
+
+    // It is retained: who comes later is told, until it is taken back.
+    const path = `/devices/${device!.site}/${device!.device}/release`;
+    const told: string[] = [];
+    const late = await connectPlain(mosquitto.url, { username: `${device!.site}/${device!.device}` });
+    late.on('message', (_topic, payload) => told.push(payload.toString()));
+    await late.subscribeAsync(mqttTopic(device!, 'release'), { qos: 1 });
+    await waitFor('the retained one', 20_000, () => told.length === 1);
+    expect(desiredReleaseSchema.parse(JSON.parse(told[0]!))).toMatchObject({ id, release: made.release, sources });
+    expect((await ask('DELETE', path)).status).toBe(200);
+    await waitFor('the end of it', 20_000, () => told[1] === '');
   });
 });
