@@ -6,7 +6,8 @@ import { rootCertificates } from 'node:tls';
 import { parseJson } from '#core/contract/alert.js';
 import type { DeviceId } from '#core/contract/names.js';
 import { completenessSinceSchema, type CompletenessSince, type PackMark } from '#core/contract/rollout.js';
-import { FatalError, messageOf, RetryableError, systemCode } from '#core/runtime/errors.js';
+import { FatalError, messageOf, RetryableError } from '#core/runtime/errors.js';
+import { isUnknownAuthority } from '#core/runtime/unknown-authority.js';
 
 /** The HTTP API of the cloud, as `gateway.rollout` names it. */
 export interface CloudApi {
@@ -94,15 +95,8 @@ async function wordOf(file: string): Promise<string> {
   return word.trim();
 }
 
-const unknownAuthority = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-]);
-
 function noAnswer({ origin }: URL, cause: Error): RetryableError {
-  const why = unknownAuthority.has(systemCode(cause) ?? '')
+  const why = isUnknownAuthority(cause)
     ? 'its certificate is of an authority that is not known here: set gateway.rollout.caFile'
     : `${messageOf(cause)}; gateway.rollout.api names it`;
   return new RetryableError('unavailable', `no answer from ${origin}: ${why}`, { cause });

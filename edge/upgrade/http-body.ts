@@ -1,6 +1,7 @@
 import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { messageOf, RetryableError, systemCode } from '#core/runtime/errors.js';
+import { messageOf, RetryableError } from '#core/runtime/errors.js';
+import { isUnknownAuthority } from '#core/runtime/unknown-authority.js';
 
 export interface HttpRequest {
   readonly url: URL;
@@ -51,14 +52,7 @@ function ask({ url, headers, ca, signal }: HttpRequest): Promise<IncomingMessage
   });
 }
 
-const unknownAuthority = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-]);
-
 function reasonOf(cause: Error): string {
-  if (!unknownAuthority.has(systemCode(cause) ?? '')) return messageOf(cause);
+  if (!isUnknownAuthority(cause)) return messageOf(cause);
   return 'its certificate is of an authority that this device does not know: see edge.gateway.caFile';
 }
