@@ -1,8 +1,10 @@
 import type { DeviceView } from '../cloud/serve/device-view.js';
 import type { ContactView } from '../gateway/contact/contact-door.js';
+import { arrivalOf } from '#core/contract/arrival.js';
 import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import { ApiClient } from '#core/runtime/api-client.js';
 import { systemClock } from '#core/runtime/clock.js';
+import { arrivedInWords } from './arrived-in-words.js';
 import { askOperator, type OperatorApi } from './operator.js';
 
 export interface DeviceWaitOptions {
@@ -66,7 +68,8 @@ export function judge(device: DeviceId, contact: ContactView, stored: Stored | u
   const isStored = stored ? (received ?? 0) > 0 : contact.arrived !== null;
   if (hasNew && isStored) {
     const when = newestReadingUs === null ? '' : `, its newest reading is of ${iso(newestReadingUs)}`;
-    const whole = completeness === null ? '' : `; completeness ${(100 * completeness).toFixed(2)} %`;
+    const { share, onTheWay } = stored?.device ? arrivalOf(stored.device) : { share: null, onTheWay: null };
+    const whole = share === null ? '' : `; completeness ${arrivedInWords(share, onTheWay)}`;
     return { ...known, stage: 'stored', text: `${deviceKey(device)} sends data${when}${whole}.` };
   }
   return { ...known, ...untilThen(device, contact, sinceUs) };

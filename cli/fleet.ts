@@ -2,9 +2,11 @@ import type { DeviceView } from '../cloud/serve/device-view.js';
 import type { FleetView } from '../gateway/rollout/fleet-door.js';
 import type { LeftOut } from '../gateway/rollout/new-rollout.js';
 import type { RolloutStatus, RolloutView, StageView } from '../gateway/rollout/rollout-view.js';
+import { arrivalOf } from '#core/contract/arrival.js';
 import { deviceKey } from '#core/contract/names.js';
 import { ApiClient } from '#core/runtime/api-client.js';
 import { systemClock } from '#core/runtime/clock.js';
+import { arrivedInWords } from './arrived-in-words.js';
 import type { Told } from './device-registry.js';
 import { UsageError } from './fail.js';
 import { askOperator, type OperatorApi } from './operator.js';
@@ -45,10 +47,10 @@ export function parseStages(text: string): { name?: string; select: string }[] {
 export async function listFleet(api: OperatorApi, { only, runs, offline, api: cloud }: ListOptions): Promise<Told> {
   const query = only === undefined ? '' : `?only=${encodeURIComponent(only)}`;
   const { devices } = await askOperator<{ devices: FleetView[] }>(api, 'GET', `/api/v1/fleet${query}`);
-  const completeness = await completenessOfAll(cloud);
+  const views = await viewsOfAll(cloud);
   const rows = devices
     .filter((device) => (runs === undefined || device.version === runs) && !(offline && device.online))
-    .map((device) => ({ ...device, completeness: completeness.get(deviceKey(device)) ?? null }));
+    .map((device) => ({ ...device, ...packsOf(views.get(deviceKey(device))) }));
   return { text: table(rows) || 'No device meets that.', result: rows };
 }
 
@@ -168,15 +170,25 @@ function countStages({ stages, devices }: Pick<RolloutView, 'stages' | 'devices'
   return stages.map((_, n) => devices.filter(({ stage }) => stage === n).length);
 }
 
-async function completenessOfAll(api: string): Promise<ReadonlyMap<string, number | null>> {
+async function viewsOfAll(api: string): Promise<ReadonlyMap<string, DeviceView>> {
   const answer = await new ApiClient(api)
     .json<{ devices: DeviceView[] }>('/api/v1/devices')
     // A gateway that runs alone does not know; the rest is told all the same.
     .catch(() => ({ devices: [] as DeviceView[] }));
-  return new Map(answer.devices.map((device) => [deviceKey(device), device.completeness]));
+  return new Map(answer.devices.map((device) => [deviceKey(device), device]));
 }
 
-function table(rows: readonly (FleetView & { readonly completeness: number | null })[]): string {
+/** Null where no cloud tells; `completeness` counts what is on its way as not there, `arrived` does not count it. */
+function packsOf(view: DeviceView | undefined) {
+  const { completeness = null } = view ?? {};
+  if (!view || completeness === null) return { completeness: null, arrived: null, onTheWay: null };
+  const { share, onTheWay } = arrivalOf(view);
+  return { completeness, arrived: share, onTheWay };
+}
+
+type Row = FleetView & ReturnType<typeof packsOf>;
+
+function table(rows: readonly Row[]): string {
   const cells = rows.map((row) => [
     deviceKey(row),
     row.version,
@@ -184,7 +196,7 @@ function table(rows: readonly (FleetView & { readonly completeness: number | nul
     row.desired && row.desired.version !== row.version ? `→ ${row.desired.version}` : '',
     row.report && row.report.id !== '' ? row.report.status : '',
     row.online ? 'online' : `offline since ${new Date(row.lastSeenUs / 1000).toISOString()}`,
-    row.completeness === null ? '' : `${(100 * row.completeness).toFixed(row.completeness === 1 ? 0 : 2)} %`,
+    arrivedInWords(row.arrived, row.onTheWay),
   ]);
   const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
   return cells

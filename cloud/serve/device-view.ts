@@ -20,7 +20,10 @@ export interface DeviceView {
   readonly received: number | null;
   /** The first runs of numbers that are not in the store, at most 20. */
   readonly missing: readonly SequenceRange[];
-  /** `received / (lastSeq + 1)`, 1 before the first pack. */
+  /**
+   * `received / (lastSeq + 1)`, 1 before the first pack. The store is looked at every two seconds and the device heard at once,
+   * so what is on its way counts as not received: `arrivalOf` tells it from what is missing.
+   */
   readonly completeness: number | null;
   readonly lastSeenUs: number;
   readonly sensors: number;
