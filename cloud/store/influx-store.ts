@@ -16,6 +16,7 @@ import { Mutex } from '#core/runtime/mutex.js';
 import { openStore, type OpenedStore } from './influx/open-store.js';
 import { Patience } from './influx/patience.js';
 import { Reader } from './influx/reader.js';
+import { RestingShards } from './influx/resting-shards.js';
 import { StateStore } from './influx/state-store.js';
 import { defaultLabelTags } from './influx/tag-set.js';
 import type {
@@ -62,12 +63,15 @@ export interface InfluxStoreOptions {
   /** How long one request may take, in milliseconds: a server that is frozen answers nothing and closes nothing. */
   readonly writeTimeoutMs?: number;
   readonly queryTimeoutMs?: number;
+  /** How long InfluxDB may take to put one shard to rest, in milliseconds: what may meet it is written again after it. */
+  readonly shardRestMs?: number;
 }
 
 /** The series store of the cluster: InfluxDB 2. Its tasks roll up; this code repairs what they cannot see. */
 export class InfluxStore implements SeriesStore {
   private readonly client: InfluxClient;
   private readonly patience: Patience;
+  private readonly resting: RestingShards;
   private readonly reader: Reader;
   private readonly state: StateStore;
   private readonly buckets: BucketNames;
@@ -82,21 +86,22 @@ export class InfluxStore implements SeriesStore {
     this.client = new InfluxClient(options);
     this.counters = influxCounters(options.registry, () => this.opened?.marks.size ?? 0);
     this.patience = new Patience({ clock, logger, random, retry, onFailed: () => this.counters.writeFailed() });
-    const { client, patience, buckets } = this;
+    this.resting = new RestingShards(clock, options.shardRestMs ?? 200);
+    const { client, patience, resting, buckets } = this;
     const withinMs = this.writeWithinMs;
     this.reader = new Reader({ client, buckets, patience, withinMs: options.readWithinMs ?? 3000 });
-    this.state = new StateStore({ client, patience, bucket: buckets.state, withinMs });
+    this.state = new StateStore({ client, patience, resting, bucket: buckets.state, withinMs });
   }
 
   async start(): Promise<void> {
     if (this.opened) return;
-    const { options, client, patience, state, reader, counters, buckets } = this;
+    const { options, client, patience, resting, state, reader, counters, buckets } = this;
     if (!nameSchema.safeParse(options.writer ?? 'main').success) {
       throw new FatalError('bad-config', `the setting writer is not a name: ${options.writer}`);
     }
     const { alertDays = 30, labels = defaultLabelTags, writer = 'main', tasks = true } = options;
     const chosen = { alertDays, labels, writer, tasks, withinMs: this.writeWithinMs };
-    const parts = { client, patience, state, reader, counters, buckets };
+    const parts = { client, patience, resting, state, reader, counters, buckets };
     patience.resume();
     this.opened = await patience.run(options.startWithinMs ?? 60_000, () =>
       openStore({ ...options, ...parts, ...chosen }),

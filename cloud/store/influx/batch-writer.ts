@@ -51,7 +51,8 @@ export class BatchWriter {
     const freshAlerts = batch.alerts.filter((pack) => addition.take(ledgerSource(pack, pack.source), pack.seq));
     await registrar.prepare(fresh);
     const lines = pointLines(fresh, registry, seal);
-    this.throwRejected(await this.options.writer.write(this.options.buckets.realtime, lines.bodies), batch.packs);
+    const { writer, buckets } = this.options;
+    this.throwRejected(await writer.write(buckets.realtime, lines.bodies, lines.days), batch.packs);
     await this.writeAlerts(freshAlerts);
     if (lines.expired.length > 0) await this.options.merge(lines.expired);
     if (lines.segments.size > 0) await this.options.segmentMarks.add(lines.segments);

@@ -37,13 +37,19 @@ const daySeconds = dayUs / 1e6;
 export function bucketSpecs(names: BucketNames, retention: Retention, alertDays: number): BucketSpec[] {
   const kept = keptDays(retention);
   const seconds = (days: number) => (Number.isFinite(days) ? days * daySeconds : 0);
+  // What is kept for a day only InfluxDB would cut into hours, and the store reckons with shards of days.
+  const spec = (name: string, days: number) => ({
+    name,
+    seconds: seconds(days),
+    ...(days < 2 && { shardSeconds: daySeconds }),
+  });
   return [
     { name: names.realtime, seconds: seconds(kept.raw), shardSeconds: daySeconds },
-    { name: names['1m'], seconds: seconds(kept['1m']) },
-    { name: names['1h'], seconds: seconds(kept['1h']) },
-    { name: names['1d'], seconds: seconds(kept['1d']) },
-    { name: names.alerts, seconds: alertDays * daySeconds },
-    { name: names.state, seconds: 0 },
+    spec(names['1m'], kept['1m']),
+    spec(names['1h'], kept['1h']),
+    spec(names['1d'], kept['1d']),
+    spec(names.alerts, alertDays),
+    spec(names.state, Infinity),
   ];
 }
 

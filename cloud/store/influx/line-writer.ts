@@ -1,6 +1,7 @@
 import { RejectedError } from '#core/runtime/errors.js';
 import type { InfluxClient } from './influx-client.js';
 import type { Patience } from './patience.js';
+import { daysOf, type RestingShards } from './resting-shards.js';
 
 /** A line that InfluxDB will never take, and what it said. */
 export interface RejectedLine {
@@ -16,11 +17,24 @@ export class LineWriter {
   constructor(
     private readonly client: InfluxClient,
     private readonly patience: Patience,
+    private readonly resting: RestingShards,
     private readonly withinMs: number,
   ) {}
 
-  /** Resolves with what was refused when everything else is durable. Throws RetryableError, or FatalError. */
-  async write(bucket: string, bodies: readonly string[]): Promise<RejectedLine[]> {
+  /**
+   * Resolves with what was refused when everything else is durable. Throws RetryableError, or FatalError.
+   * `days`: the UTC days of the stamps, where the caller knows them.
+   */
+  write(
+    bucket: string,
+    bodies: readonly string[],
+    days: ReadonlySet<number> = daysOf(bodies),
+  ): Promise<RejectedLine[]> {
+    // Two at once may also miss each other in a cache that is just made, so the second time they go one by one.
+    return this.resting.guard(bucket, days, (isAgain) => this.writeOnce(bucket, bodies, isAgain ? 1 : parallel));
+  }
+
+  private async writeOnce(bucket: string, bodies: readonly string[], atOnce: number): Promise<RejectedLine[]> {
     const rejected: RejectedLine[] = [];
     let next = 0;
     const work = async () => {
@@ -28,7 +42,7 @@ export class LineWriter {
         rejected.push(...(await this.writeBody(bucket, body)));
       }
     };
-    const ends = await Promise.allSettled(Array.from({ length: Math.min(parallel, bodies.length) }, work));
+    const ends = await Promise.allSettled(Array.from({ length: Math.min(atOnce, bodies.length) }, work));
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
     return rejected;
   }

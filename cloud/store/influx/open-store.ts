@@ -15,6 +15,7 @@ import { Mutex } from '#core/runtime/mutex.js';
 import type { Patience } from './patience.js';
 import type { Reader } from './reader.js';
 import { Repairer } from './repairer.js';
+import type { RestingShards } from './resting-shards.js';
 import { RollupSource } from './rollup-source.js';
 import { Seal } from './seal.js';
 import { SegmentMarks } from './segment-marks.js';
@@ -31,6 +32,7 @@ import { rollupTiers } from './tiers.js';
 export interface StoreBuilding {
   readonly client: InfluxClient;
   readonly patience: Patience;
+  readonly resting: RestingShards;
   readonly state: StateStore;
   readonly reader: Reader;
   readonly counters: InfluxCounters;
@@ -59,7 +61,7 @@ export interface OpenedStore {
 
 /** Creates what is missing in InfluxDB and reads the store's own state. May be called again after a failure. */
 export async function openStore(building: StoreBuilding): Promise<OpenedStore> {
-  const { client, org, buckets, retention, alertDays, logger, state, clock, patience, withinMs } = building;
+  const { client, org, buckets, retention, alertDays, logger, state, clock, patience, resting, withinMs } = building;
   const orgID = await findOrg(client, org);
   const kept = await ensureBuckets(client, org, orgID, bucketSpecs(buckets, retention, alertDays), logger);
   const seal = new Seal(keptUs(kept, buckets));
@@ -73,7 +75,7 @@ export async function openStore(building: StoreBuilding): Promise<OpenedStore> {
   await ledger.load();
   const marks = new DirtyMarks(new MarkStore(state, building.writer, eraser(building, orgID)));
   await marks.load(({ site, device, sensor }) => (site === '*' ? everySeries : registry.find(site, device, sensor)));
-  const writer = new LineWriter(client, patience, withinMs);
+  const writer = new LineWriter(client, patience, resting, withinMs);
   const source = new RollupSource({ client, buckets, registry });
   const repairer = new Repairer({ ...building, source, writer, marks, registry, seal });
   const merger = new ExpiredMerger({ ...building, writer, marks, seal });

@@ -2,6 +2,7 @@ import { numericValue, windowSum, type Point } from '#core/contract/reading.js';
 import { minuteUs } from '#core/contract/time.js';
 import type { PackToStore } from '../store.js';
 import { escapeText, floatText, stringText } from './fields.js';
+import { dayOf } from './resting-shards.js';
 import type { Seal } from './seal.js';
 import type { Series, SeriesRegistry } from './series-registry.js';
 import { enteringForms, entryOf, rollupTiers, type Entry } from './tiers.js';
@@ -25,6 +26,8 @@ export interface Touched {
 export interface PointLines {
   /** Request bodies of line protocol, in order. */
   readonly bodies: readonly string[];
+  /** The UTC days of their stamps. */
+  readonly days: ReadonlySet<number>;
   readonly stored: number;
   readonly expired: readonly ExpiredPoint[];
   readonly touched: readonly Touched[];
@@ -39,6 +42,7 @@ const maxBodyLength = 2_000_000;
 export function pointLines(packs: readonly PackToStore[], registry: SeriesRegistry, seal: Seal): PointLines {
   const bodies: string[] = [];
   const expired: ExpiredPoint[] = [];
+  const days = new Set<number>();
   const touched = new TouchedBuckets();
   let body = '';
   let stored = 0;
@@ -53,6 +57,7 @@ export function pointLines(packs: readonly PackToStore[], registry: SeriesRegist
       }
       body += `${pointLine(series, point)}\n`;
       stored += 1;
+      days.add(dayOf(point.timeUs));
       touched.note(series, point);
       if (body.length < maxBodyLength) continue;
       bodies.push(body);
@@ -60,7 +65,7 @@ export function pointLines(packs: readonly PackToStore[], registry: SeriesRegist
     }
   }
   if (body !== '') bodies.push(body);
-  return { bodies, stored, expired, touched: touched.list, segments: touched.segments };
+  return { bodies, days, stored, expired, touched: touched.list, segments: touched.segments };
 }
 
 /** One point in line protocol, without a line end. */

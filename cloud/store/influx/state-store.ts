@@ -2,6 +2,7 @@ import { fromBucket, pivotFields, quoted, type Flux } from './flux.js';
 import type { FluxRow } from './flux-csv.js';
 import type { InfluxClient } from './influx-client.js';
 import type { Patience } from './patience.js';
+import { daysOf, type RestingShards } from './resting-shards.js';
 
 /** What stands in the state bucket, by measurement. */
 export type StateKind = 'series' | 'ledger' | 'dirty' | 'generation' | 'seal' | 'covered';
@@ -12,6 +13,7 @@ export const stateTimeUs = 0;
 export interface StateStoreOptions {
   readonly client: InfluxClient;
   readonly patience: Patience;
+  readonly resting: RestingShards;
   readonly bucket: string;
   readonly withinMs: number;
 }
@@ -22,10 +24,10 @@ export class StateStore {
 
   /** Resolves when the lines are durable. The lines of one call may be torn apart by a crash. */
   async save(lines: readonly string[]): Promise<void> {
-    const { client, patience, bucket, withinMs } = this.options;
+    const { client, patience, resting, bucket, withinMs } = this.options;
     for (let i = 0; i < lines.length; i += 5000) {
       const body = lines.slice(i, i + 5000).join('\n');
-      await patience.run(withinMs, () => client.write(bucket, body));
+      await resting.guard(bucket, daysOf([body]), () => patience.run(withinMs, () => client.write(bucket, body)));
     }
   }
 

@@ -6,6 +6,7 @@ import { defaultRetention, type StoreBatch, type WriteOutcome } from '../../../c
 import type { InfluxStore } from '../../../cloud/store/influx-store.js';
 import { PointsRejectedError } from '../../../cloud/store/influx/rejected-points.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dayUs } from '#core/contract/time.js';
 import { expectRollupsOf, storedPoint } from '../../contracts/series-store/expected.js';
 import {
   allPoints,
@@ -19,6 +20,7 @@ import { haveServers } from '../../servers/ensure.js';
 import { startInfluxd, type Influxdb } from '../../servers/influxdb.js';
 import { waitFor } from '../../servers/wait-for.js';
 import { describeSensor, rawPoint } from '../../support/packs.js';
+import { startForgetful } from './forgetful-influx.js';
 import { influxStoreOn, ownBuckets, recordingLogger } from './influx-fixture.js';
 import { InfluxProbe } from './influx-probe.js';
 
@@ -199,6 +201,26 @@ describe.skipIf(!(await haveServers('influxdb')))('InfluxDB fails', () => {
     await repairAll(store);
     await expectRollupsOf(store, device, [...points].reverse());
     await store.stop(1000);
+  });
+
+  test('what it acknowledges and forgets while it puts a shard to rest is written again', async () => {
+    const forgetful = await startForgetful(influxdb);
+    const [buckets, { url }] = [ownBuckets(), forgetful];
+    const store = influxStoreOn({ ...influxdb, url }, { retention, buckets, shardRestMs: 1 });
+    await store.start();
+    const device = new TestDevice();
+    const lateUs = pastDayUs - 91 * dayUs;
+    const points = [5, 15, 2, 30].map((i) => rawPoint('temp', lateUs + i, i));
+    await write(store, device.pack([...points.slice(0, 2), rawPoint('temp', pastDayUs, 1)]));
+    await repairAll(store);
+    await write(store, device.pack(points.slice(2)));
+    await repairAll(store);
+    expect(forgetful.forgotten()).toBeGreaterThan(5);
+    const restarted = influxStoreOn(influxdb, { retention, buckets });
+    await restarted.start();
+    await expectRollupsOf(restarted, device, [...points, rawPoint('temp', pastDayUs, 1)]);
+    expect((await restarted.ledger(device.filter)).get(device.source)?.toString()).toBe('0-1');
+    await Promise.all([store.stop(1000), restarted.stop(1000), forgetful.stop()]);
   });
 
   test('cut off between the points and the ledger, the same batch again changes nothing', async () => {

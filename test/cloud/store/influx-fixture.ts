@@ -21,7 +21,9 @@ export function influxStoreOn(
   options: Partial<InfluxStoreOptions> & Pick<InfluxStoreOptions, 'retention'>,
 ): InfluxStore {
   const { url, org, token } = influxdb;
-  return new InfluxStore({ url, org, token, clock: systemClock, logger: silentLogger, ...options });
+  // A server of a few small shards is quick to put one to rest, and almost every test has days of its own.
+  const defaults = { clock: systemClock, logger: silentLogger, shardRestMs: 10 };
+  return new InfluxStore({ url, org, token, ...defaults, ...options });
 }
 
 /** A logger whose warnings and errors can be looked at. */
