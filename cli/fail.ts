@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import pc from 'picocolors';
-import { ConfigError } from '#core/runtime/config.js';
+import { ConfigError } from '#core/runtime/config-error.js';
 import { FatalError, messageOf } from '#core/runtime/errors.js';
 import { exitCodes } from './exit-codes.js';
 

@@ -3,20 +3,7 @@ import './small-heap.js';
 import './thread-pool.js';
 import { Command } from 'commander';
 import { outliveReaders } from './closed-pipe.js';
-import { addConfig } from './commands/config.js';
-import { addDeadLetters } from './commands/dead-letters.js';
-import { addDevice } from './commands/device.js';
-import { addEdgeDetect } from './commands/edge-detect.js';
-import { addEdgeDocs } from './commands/edge-docs.js';
-import { addEdgeReduce } from './commands/edge-reduce.js';
-import { addFlash } from './commands/flash.js';
-import { addFleet } from './commands/fleet.js';
-import { addGatewayDocs } from './commands/gateway-docs.js';
-import { addParts } from './commands/parts.js';
-import { addRelease } from './commands/release.js';
-import { addReport } from './commands/report.js';
-import { addSimulate } from './commands/simulate.js';
-import { addUp } from './commands/up.js';
+import { addersOf } from './commands/registry.js';
 import { explain } from './fail.js';
 import { version } from './version.js';
 
@@ -37,23 +24,7 @@ const program = new Command('fieldline')
   .showHelpAfterError('(add --help for the words that are known)')
   .addHelpText('after', examples)
   .exitOverride();
-for (const add of [
-  addUp,
-  addParts,
-  addEdgeReduce,
-  addEdgeDocs,
-  addEdgeDetect,
-  addGatewayDocs,
-  addSimulate,
-  addReport,
-  addDevice,
-  addRelease,
-  addFleet,
-  addConfig,
-  addDeadLetters,
-  addFlash,
-])
-  add(program);
+for (const add of await addersOf(process.argv[2])) add(program);
 for (const command of allCommands(program)) command.exitOverride();
 
 outliveReaders(process);

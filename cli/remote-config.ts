@@ -1,14 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
 import { ContractError } from '#core/contract/contract-error.js';
 import { privateConfigKey, readSignedConfig, signConfig } from '#core/contract/desired-config.js';
 import type { ConfigReport } from '#core/contract/device-events.js';
 import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import { systemClock } from '#core/runtime/clock.js';
-import { parseConfig } from '#core/runtime/config.js';
 import { FatalError, messageOf } from '#core/runtime/errors.js';
 import { askOperator, type OperatorApi } from './operator.js';
-import { parseRemoteConfig, remoteConfigSchema } from '../edge/desired-config/remote-schema.js';
 
 export interface SignFileOptions {
   readonly keyFile: string;
@@ -19,6 +16,12 @@ export interface SignFileOptions {
 /** Throws ConfigError with every fault of the file, its line and its path; FatalError for files that cannot be used. */
 export async function signFile(file: string, { keyFile, device, version }: SignFileOptions): Promise<Uint8Array> {
   const text = await read(file);
+  // Only this needs to know all that a device may be told: what only pushes starts without it.
+  const [{ parse }, { parseConfig }, { parseRemoteConfig, remoteConfigSchema }] = await Promise.all([
+    import('yaml'),
+    import('#core/runtime/config.js'),
+    import('../edge/desired-config/remote-schema.js'),
+  ]);
   parseConfig(remoteConfigSchema, text, file);
   // As JSON will carry it.
   const config = JSON.parse(JSON.stringify(parse(text) ?? {})) as Record<string, unknown>;

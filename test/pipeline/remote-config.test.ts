@@ -99,4 +99,4 @@ it('a device is configured from afar by the command line, and a gateway that sta
     { device: 'press', state: 'adopted', title: 'Press 7' },
   ]);
   expect((await device('list', '--unknown')).stdout).toContain('No device is unknown.');
-}, 180_000);
+});
