@@ -4,7 +4,7 @@ import type { CompletenessSince, PackMark } from '#core/contract/rollout.js';
 import { answerJson, queryOf, type ApiContext, type Route } from './api-context.js';
 import { rangesOf } from './device-view.js';
 import type { Fleet } from './fleet.js';
-import type { LedgerCache } from './ledger-cache.js';
+import type { Ledger, LedgerCache } from './ledger-cache.js';
 import { parseParameters } from './parameters.js';
 import { ProblemError } from './problem.js';
 
@@ -28,11 +28,21 @@ export async function completenessSince(
   since: PackMark,
   { fleet, ledger }: { readonly fleet: Fleet; readonly ledger: Pick<LedgerCache, 'get'> },
 ): Promise<CompletenessSince | undefined> {
+  return countSince(device, since, fleet, await ledger.get());
+}
+
+/** The same, of a ledger that was read. */
+export function countSince(
+  device: DeviceId,
+  since: PackMark,
+  fleet: Fleet,
+  ledger: Ledger,
+): CompletenessSince | undefined {
   const owner = fleet.registrations.ownerOf(device, Infinity);
   const outbox = fleet.device(owner)?.outbox();
   if (!outbox) return undefined;
   const { session, epoch } = outbox;
-  const ranges = rangesOf(fleet.registrations.namesOf(owner), epoch, await ledger.get());
+  const ranges = rangesOf(fleet.registrations.namesOf(owner), epoch, ledger);
   const lastSeq = Math.max(outbox.lastSeq, ranges?.highest ?? -1);
   const from = since.epoch === epoch ? since.seq + 1 : 0;
   const gaps = lastSeq < from ? [] : (ranges?.missing(from, lastSeq) ?? [[from, lastSeq] as const]);

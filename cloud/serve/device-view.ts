@@ -2,6 +2,7 @@ import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import { SequenceRanges, type SequenceRange } from '#core/contract/sequence-ranges.js';
 import type { Registration } from '#core/contract/registration.js';
 import type { Fleet } from './fleet.js';
+import { viewRelease, type ReleaseView } from './release-view.js';
 import type { FleetDevice } from './fleet-device.js';
 import { unknownSensorEpoch } from '../ingest/unknown-sensors.js';
 import type { Ledger } from './ledger-cache.js';
@@ -35,6 +36,8 @@ export interface DeviceView {
   readonly title: string | null;
   /** The name under which its hardware speaks now, if that is another. */
   readonly speaksAs: string | null;
+  /** What it is to run, and what became of that; null if nobody said anything of it. */
+  readonly release: ReleaseView | null;
 }
 
 /** Packs of one outbox's life that should be in the store, and that are. */
@@ -72,6 +75,7 @@ export function viewDevice(device: FleetDevice, fleet: Fleet, ledger: Ledger | u
     state: registration?.state ?? 'unknown',
     title: registration?.title ?? null,
     speaksAs: deviceKey(spoken) === deviceKey(device.id) ? null : deviceKey(spoken),
+    release: viewRelease(spoken, fleet.releases),
   };
 }
 

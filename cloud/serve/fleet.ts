@@ -23,6 +23,7 @@ import { isUnsynced, screenPack } from '../ingest/screen.js';
 import { StoredNames } from '../ingest/stored-names.js';
 import { SteadyTail } from '#core/log/steady-tail.js';
 import { FleetDevice, type FleetSeries } from './fleet-device.js';
+import { FleetReleases } from './fleet-releases.js';
 import { RateMeter } from './rate-meter.js';
 
 export interface FleetOptions {
@@ -44,6 +45,8 @@ export interface FleetListener {
   device?(device: FleetDevice): void;
 }
 
+const defaultMaxDevices = 20_000;
+
 /** What devices say of themselves, and operators of which devices there are; the rest is said to devices. */
 const told: ReadonlySet<DeviceEventKind> = new Set<DeviceEventKind>([
   ...(['catalogue', 'birth', 'heartbeat', 'offline', 'clock', 'config-report', 'registration'] as const),
@@ -61,6 +64,8 @@ export class Fleet implements Part {
   /** What operators said of the devices, and under which names these speak. */
   readonly registrations = new RegistrationBook();
   private readonly names = new StoredNames(this.registrations);
+  /** What devices are to run, what they run, and the rollouts that bring it. */
+  readonly releases: FleetReleases;
   private readonly known = new Map<string, FleetDevice>();
   private readonly listeners = new Set<FleetListener>();
   private readonly rate: RateMeter;
@@ -72,6 +77,7 @@ export class Fleet implements Part {
 
   constructor(private readonly options: FleetOptions) {
     this.rate = new RateMeter(options.clock);
+    this.releases = new FleetReleases(options.maxDevices ?? defaultMaxDevices);
     this.tails = [
       // First and alone: what a device said is only understood by whoever knows its names.
       this.tailOf(logTopics.deviceEvents.name, 'beginning', (record) => this.register(record)),
@@ -158,6 +164,8 @@ export class Fleet implements Part {
   }
 
   private learn(record: StoredRecord): void {
+    const released = this.releases.learn(record);
+    if (released) return this.tellReleased(released);
     const event = readDeviceEvent(record);
     if (!event || !told.has(event.kind)) return;
     if (event.kind === 'registration') return this.learnNames(event, record);
@@ -166,6 +174,11 @@ export class Fleet implements Part {
     if (!device) return;
     this.apply(device, event, record.appendedUs);
     this.tellDevice(device);
+  }
+
+  private tellReleased(spoken: DeviceId): void {
+    const device = this.known.get(deviceKey(this.registrations.ownerOf(spoken, Infinity)));
+    if (device) this.tellDevice(device);
   }
 
   private learnNames({ device: spoken }: DeviceEvent, record: StoredRecord): void {
@@ -262,7 +275,7 @@ export class Fleet implements Part {
     const key = deviceKey(id);
     let device = this.known.get(key);
     if (!device) {
-      if (this.known.size >= (this.options.maxDevices ?? 20_000)) return this.leaveOut(key);
+      if (this.known.size >= (this.options.maxDevices ?? defaultMaxDevices)) return this.leaveOut(key);
       device = new FleetDevice({ site: id.site, device: id.device });
       this.known.set(key, device);
     }

@@ -24,7 +24,7 @@ export interface Arrival {
 }
 
 /** Packs between the device's last word of its outbox and the store's. */
-const inTransit = 5;
+export const inTransit = 5;
 
 /**
  * The last numbers are not lost because they are not here: the device may have them waiting, and they take a moment.

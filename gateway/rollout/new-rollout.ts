@@ -8,13 +8,13 @@ import {
   type RolloutHead,
   type RolloutOrder,
 } from '#core/contract/rollout.js';
+import { rolloutRecord, type Rollout } from '#core/contract/rollout-book.js';
 import type { LogRecord } from '#core/log/log.js';
 import type { KeptRelease } from '../releases/release-folder.js';
 import type { DesiredReleases } from '../desired/desired-releases.js';
 import { DoorFault } from '../operator-door.js';
 import type { FleetBook, KnownDevice } from './fleet-book.js';
 import { planStages } from './plan.js';
-import { rolloutRecord, type Rollout } from './rollout-book.js';
 import { parseSelector, SelectorError } from './selector.js';
 
 /** What an operator asks for. */

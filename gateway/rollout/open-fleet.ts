@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client';
 import { mqttTopic } from '#core/contract/mqtt-topics.js';
 import type { DeviceId } from '#core/contract/names.js';
+import { isUnderway } from '#core/contract/rollout-book.js';
 import type { EventLog, StoredRecord } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
 import type { DataDirectory } from '#core/runtime/data-directory.js';
@@ -20,7 +21,6 @@ import type { ReleasesConfig, RolloutConfig } from '../releases/releases-config.
 import type { CompletenessOf } from './completeness.js';
 import { FleetBook } from './fleet-book.js';
 import { FleetDoor } from './fleet-door.js';
-import { isUnderway } from './rollout-book.js';
 import { RolloutDoor } from './rollout-door.js';
 import { Rollouts } from './rollouts.js';
 

@@ -1,35 +1,14 @@
-import { backId, type RolloutDevice } from '#core/contract/rollout.js';
+import type { RolloutDevice } from '#core/contract/rollout.js';
+import { backRelease, type Rollout } from '#core/contract/rollout-book.js';
+import { openStage, stateOf, type DeviceState, type StateFacts } from '#core/contract/rollout-state.js';
 import { deviceKey } from '#core/contract/names.js';
 import type { ReleaseReport } from '#core/contract/release.js';
 import type { DesiredEntry } from '../desired/desired-releases.js';
-import { backRelease, isUnderway, type Rollout } from './rollout-book.js';
-
-/**
- * Where a device of a rollout is: `waiting` for its turn; `announced`, and nothing came back yet; `fetching` and `trying` as it
- * reported; `confirmed`: it runs the release and the gateway acknowledged data of it; `complete`: and nothing of what it sent
- * since the rollout began is missing. `failed`: it refused, or went back by itself. `elsewhere`: somebody desired another
- * release of it, or none, since. `reverting` and `reverted`: to what it ran before.
- */
-export const deviceStates = [
-  'waiting',
-  'announced',
-  'fetching',
-  'trying',
-  'confirmed',
-  'complete',
-  'failed',
-  'elsewhere',
-  'reverting',
-  'reverted',
-] as const;
-export type DeviceState = (typeof deviceStates)[number];
 
 /** What is known of a device beside the rollout. */
-export interface DeviceFacts {
+export interface DeviceFacts extends StateFacts {
   readonly desired: DesiredEntry | undefined;
   readonly reported: ReleaseReport | undefined;
-  /** Whether nothing is missing of what it sent since; counts only once it is `confirmed`. */
-  readonly isComplete: boolean;
   readonly isOnline: boolean;
 }
 export type FactsOf = (device: RolloutDevice) => DeviceFacts;
@@ -45,29 +24,6 @@ export type Step =
   | { readonly do: 'open'; readonly stage: number }
   | { readonly do: 'announce' | 'clear' | 'back'; readonly devices: readonly RolloutDevice[] }
   | { readonly do: 'end'; readonly status: 'done' | 'failed'; readonly reason: string };
-
-export function stateOf(rollout: Rollout, device: RolloutDevice, facts: DeviceFacts): DeviceState {
-  const { desired, reported, isComplete } = facts;
-  const { id, head } = rollout;
-  const back = backId(id);
-  if (reported?.id === back) return reported.status === 'confirmed' ? 'reverted' : 'reverting';
-  if (desired?.id === back) return 'reverting';
-  if (reported?.id === id && reported.version === head.version) {
-    if (reported.status === 'confirmed') return isComplete || !head.completeness ? 'complete' : 'confirmed';
-    if (reported.status === 'rolled-back' || reported.status === 'refused') return 'failed';
-    return reported.status;
-  }
-  if (desired?.id === id) return 'announced';
-  // What is wound up takes desires back by itself.
-  if (desired?.id === undefined && !isUnderway(rollout)) return 'waiting';
-  const openedUs = rollout.openedUs.get(device.stage) ?? Infinity;
-  return desired !== undefined && desired.atUs > openedUs ? 'elsewhere' : 'waiting';
-}
-
-/** The stage that is open now: the last that was opened; -1 before the first. */
-export function openStage({ openedUs }: Rollout): number {
-  return Math.max(-1, ...openedUs.keys());
-}
 
 /** Those whose stage was opened, in order. */
 export function touchable(rollout: Rollout): RolloutDevice[] {

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { parseJson } from '#core/contract/alert.js';
 import { deviceKey } from '#core/contract/names.js';
 import { rolloutKey, type RolloutOrder } from '#core/contract/rollout.js';
+import { isUnderway, rolloutRecord, type Rollout } from '#core/contract/rollout-book.js';
+import { statusOf } from '#core/contract/rollout-state.js';
 import type { DoorAnswer } from '#core/runtime/http-door.js';
 import { DoorFault, OperatorDoor, type OperatorDoorOptions, type OperatorRequest } from '../operator-door.js';
 import type { ReleaseFolder } from '../releases/release-folder.js';
@@ -16,8 +18,7 @@ import {
   type RolloutRequest,
 } from './new-rollout.js';
 import { touchable } from './progress.js';
-import { isUnderway, rolloutRecord, type Rollout } from './rollout-book.js';
-import { statusOf, summaryOf, viewRollout } from './rollout-view.js';
+import { summaryOf, viewRollout } from './rollout-view.js';
 import type { Rollouts } from './rollouts.js';
 
 export interface RolloutDoorOptions extends OperatorDoorOptions, PlanSeams {

@@ -1,9 +1,16 @@
 import type { RolloutDevice } from '#core/contract/rollout.js';
-import { openStage, stateOf, type DeviceState } from './progress.js';
-import type { Rollout } from './rollout-book.js';
+import type { Rollout } from '#core/contract/rollout-book.js';
+import {
+  countStates,
+  openStage,
+  stageStatus,
+  stateOf,
+  statusOf,
+  type DeviceState,
+  type RolloutStatus,
+  type StageStatus,
+} from '#core/contract/rollout-state.js';
 import type { Rollouts } from './rollouts.js';
-
-export type RolloutStatus = 'running' | 'paused' | 'done' | 'failed' | 'aborted';
 
 /** A rollout as the HTTP API tells it. */
 export interface RolloutView {
@@ -28,7 +35,7 @@ export interface RolloutView {
 export interface StageView {
   readonly name: string;
   readonly select: string;
-  readonly status: 'waiting' | 'open' | 'passed';
+  readonly status: StageStatus;
   readonly openedUs: number | null;
   readonly devices: number;
   readonly offline: number;
@@ -53,27 +60,27 @@ export interface RolloutDeviceView {
 
 export function viewRollout(rollout: Rollout, rollouts: Rollouts): RolloutView {
   const { id, head, end } = rollout;
-  const stage = openStage(rollout);
   const views = rollout.devices.map((devices) => devices.map((device) => viewDevice(rollout, device, rollouts)));
   const { version, createdUs, by, trialMs, maxFailures, maxWaitMs = null, completeness, releases } = head;
   const stages = views.map((devices, n) => ({
     ...head.stages[n]!,
-    status:
-      n > stage ? ('waiting' as const) : n < stage || end?.status === 'done' ? ('passed' as const) : ('open' as const),
+    status: stageStatus(rollout, n),
     openedUs: finite(rollout.openedUs.get(n)),
     devices: devices.length,
     offline: devices.filter(({ online }) => !online).length,
-    states: countStates(devices),
+    states: countStates(devices.map(({ state }) => state)),
   }));
   return {
     ...{ id, version, status: statusOf(rollout), reason: end?.reason ?? null, createdUs, by, trialMs, maxFailures },
-    ...{ maxWaitMs, completeness, archs: Object.keys(releases), stage, stages, devices: views.flat() },
+    ...{
+      maxWaitMs,
+      completeness,
+      archs: Object.keys(releases),
+      stage: openStage(rollout),
+      stages,
+      devices: views.flat(),
+    },
   };
-}
-
-export function statusOf({ end, order }: Pick<Rollout, 'end' | 'order'>): RolloutStatus {
-  if (order?.want === 'abort') return 'aborted';
-  return end?.status ?? (order?.want === 'pause' ? 'paused' : 'running');
 }
 
 function viewDevice(rollout: Rollout, device: RolloutDevice, rollouts: Rollouts): RolloutDeviceView {
@@ -87,12 +94,6 @@ function viewDevice(rollout: Rollout, device: RolloutDevice, rollouts: Rollouts)
     received: since?.received ?? null,
     expected: since?.expected ?? null,
   };
-}
-
-function countStates(devices: readonly RolloutDeviceView[]): Partial<Record<DeviceState, number>> {
-  const counts: Partial<Record<DeviceState, number>> = {};
-  for (const { state } of devices) counts[state] = (counts[state] ?? 0) + 1;
-  return counts;
 }
 
 function finite(timeUs: number | undefined): number | null {

@@ -2,6 +2,8 @@ import { logTopics } from '#core/contract/log-topics.js';
 import type { DeviceId } from '#core/contract/names.js';
 import type { DesiredRelease, SignedRelease } from '#core/contract/release.js';
 import { backId, rolloutKey, type RolloutDevice } from '#core/contract/rollout.js';
+import { backRelease, isUnderway, RolloutBook, rolloutRecord, type Rollout } from '#core/contract/rollout-book.js';
+import { openStage, stateOf } from '#core/contract/rollout-state.js';
 import type { EventLog, LogRecord, StoredRecord } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { messageOf } from '#core/runtime/errors.js';
@@ -10,8 +12,7 @@ import type { Logger } from '#core/runtime/logger.js';
 import type { DesiredReleases } from '../desired/desired-releases.js';
 import { CompletenessWatch, type CompletenessOf } from './completeness.js';
 import type { FleetBook } from './fleet-book.js';
-import { nextSteps, openStage, stateOf, type DeviceFacts, type Step } from './progress.js';
-import { backRelease, isUnderway, RolloutBook, rolloutRecord, type Rollout } from './rollout-book.js';
+import { nextSteps, type DeviceFacts, type Step } from './progress.js';
 
 export interface RolloutsOptions {
   readonly log: Pick<EventLog, 'append'>;
@@ -46,7 +47,9 @@ export class Rollouts implements Part {
 
   constructor(private readonly options: RolloutsOptions) {
     const { completenessOf } = options;
-    this.book = new RolloutBook(options.logger);
+    this.book = new RolloutBook((key, error) => {
+      options.logger.warn({ key, error: messageOf(error) }, 'ignored a record of a rollout');
+    });
     this.watch = completenessOf && new CompletenessWatch({ ...options, completenessOf });
   }
 

@@ -1,17 +1,19 @@
 import type { Page } from 'playwright-core';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { haveServers } from '../servers/ensure.js';
 import { waitFor } from '../servers/wait-for.js';
 import { accessibilityFaults, roles } from './accessibility.js';
 import { useConsole } from './console-bench.js';
 import { openTab } from './page.js';
 import { plantDevices } from './plant-devices.js';
+import { plantRollout } from './plant-rollout.js';
 
 /** Each view, and what shows that it is there. */
 const views = [
   ['overview', '#/', '.live-card canvas'],
   ['devices', '#/devices', 'tr[data-key]'],
   ['device', '#/devices/plant1/press-1', '.live-card canvas'],
+  ['rollouts', '#/rollouts', 'tr[data-key]'],
   ['charts', '#/charts?series=plant1/press-1/temperature-01&series=plant1/press-1/current-01', '.panel canvas'],
   ['charts, none chosen', '#/charts', '.suggestions button'],
   ['alerts', '#/alerts', 'tr[data-key]'],
@@ -29,6 +31,7 @@ const tooWide = (page: Page): Promise<string[]> =>
 
 describe.skipIf(!(await haveServers('chromium')))('every view of the console', () => {
   const console_ = useConsole(plantDevices(2), 60);
+  beforeAll(() => console_.plant.tell(plantRollout()));
 
   describe.each(views)('%s', (_name, hash, sign) => {
     it.each([
@@ -71,6 +74,7 @@ describe.skipIf(!(await haveServers('chromium')))('the console of an empty plant
   it.each([
     ['#/', 'No readings yet'],
     ['#/devices', 'No device has announced itself'],
+    ['#/rollouts', 'No rollout yet'],
     ['#/charts', 'Pick series to draw'],
     ['#/alerts', 'No alerts yet'],
   ])('%s says what to do', async (hash, words) => {

@@ -12,6 +12,7 @@ import type { Alert } from '../../core/contract/alert.js';
 import { logTopics } from '../../core/contract/log-topics.js';
 import type { Point, Quality } from '../../core/contract/reading.js';
 import { LocalLog } from '../../core/log/local-log.js';
+import type { LogRecord } from '../../core/log/log.js';
 import { systemClock } from '../../core/runtime/clock.js';
 import { startAll, stopAll, type Part } from '../../core/runtime/lifecycle.js';
 import { silentLogger } from '../../core/runtime/logger.js';
@@ -126,6 +127,11 @@ export class Plant implements Part {
       message: 'above its limit',
       ...over,
     });
+  }
+
+  /** What gateways and devices write into `device-events`. */
+  tell(records: readonly LogRecord[]): Promise<void> {
+    return this.log.append(logTopics.deviceEvents.name, records);
   }
 
   private async backfill({ plan, device }: { plan: PlantDevice; device: TestDevice }, nowUs: number): Promise<void> {

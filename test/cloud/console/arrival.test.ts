@@ -9,6 +9,7 @@ function device(over: Partial<DeviceView>): DeviceView {
     state: 'adopted',
     title: null,
     speaksAs: null,
+    release: null,
     online: true,
     session: null,
     epoch: null,

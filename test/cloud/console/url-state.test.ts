@@ -19,6 +19,7 @@ describe('addresses', () => {
     ['#/devices/plant1', { view: 'unknown', path: '/devices/plant1' }],
     ['#/devices/a%2Fb/<x>', { view: 'unknown', path: '/devices/a%2Fb/<x>' }],
     ['#/devices/%E0%A4%A/x', { view: 'unknown', path: '/devices/%E0%A4%A/x' }],
+    ['#/rollouts', { view: 'rollouts' }],
     ['#/alerts', { view: 'alerts' }],
     ['#/nowhere', { view: 'unknown', path: '/nowhere' }],
   ])('%s', (hash, route) => expect(parseRoute(hash)).toEqual(route));

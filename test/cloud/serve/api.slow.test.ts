@@ -52,14 +52,14 @@ describe('GET /api/v1/devices', () => {
     const { devices } = await json('/api/v1/devices?site=plant1');
     expect(devices).toEqual([
       {
-        ...{ state: 'unknown', title: null, speaksAs: null },
+        ...{ state: 'unknown', title: null, speaksAs: null, release: null },
         ...{ site: 'plant1', device: 'press-07', online: true, session: device.session, epoch: device.epoch },
         ...{ version: '1.2.3', lastSeq: 4, received: 3, missing: [[3, 4]], completeness: 0.6 },
         ...{ lastSeenUs: expect.any(Number) as number, sensors: 3, pending: 2, bytes: 8192 },
       },
     ]);
     expect(Object.keys(devices[0])).toEqual(
-      'site device online session epoch version lastSeq received missing completeness lastSeenUs sensors pending bytes state title speaksAs'.split(
+      'site device online session epoch version lastSeq received missing completeness lastSeenUs sensors pending bytes state title speaksAs release'.split(
         ' ',
       ),
     );

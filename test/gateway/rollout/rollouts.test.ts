@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deviceKey } from '../../../core/contract/names.js';
-import { statusOf } from '../../../gateway/rollout/rollout-view.js';
+import { statusOf } from '../../../core/contract/rollout-state.js';
 import { openedStage, SimDevice, version, World, type TestGateway } from './world.js';
 
 const id = 'two-1';

@@ -9,6 +9,7 @@ import {
   type PackMark,
   type RolloutBack,
 } from '../../../core/contract/rollout.js';
+import { rolloutRecord } from '../../../core/contract/rollout-book.js';
 import type { LogRecord, StoredRecord } from '../../../core/log/log.js';
 import type { Clock } from '../../../core/runtime/clock.js';
 import { silentLogger } from '../../../core/runtime/logger.js';
@@ -16,7 +17,6 @@ import { DesiredReleases } from '../../../gateway/desired/desired-releases.js';
 import type { DeviceEventRecord } from '../../../gateway/desired/device-events.js';
 import { FleetBook } from '../../../gateway/rollout/fleet-book.js';
 import { orderRecord, planRollout, recordsOf, type RolloutRequest } from '../../../gateway/rollout/new-rollout.js';
-import { rolloutRecord } from '../../../gateway/rollout/rollout-book.js';
 import { Rollouts } from '../../../gateway/rollout/rollouts.js';
 import { describeSensor, testCatalogue } from '../../support/packs.js';
 import { makeRelease } from '../releases/make-release.js';

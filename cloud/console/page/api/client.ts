@@ -1,4 +1,13 @@
-import type { DeviceAlert, DeviceView, PipelineView, QueryAnswer, SeriesPage, SeriesRow, TierChoice } from './types.js';
+import type {
+  DeviceAlert,
+  DeviceView,
+  PipelineView,
+  QueryAnswer,
+  RolloutProgressAnswer,
+  SeriesPage,
+  SeriesRow,
+  TierChoice,
+} from './types.js';
 
 /** The API answered with a problem, or did not answer (`status` 0). The message is for people. */
 export class ApiError extends Error {
@@ -61,6 +70,10 @@ export class ApiClient {
 
   pipeline(signal?: AbortSignal): Promise<PipelineView> {
     return this.get('pipeline', [], signal);
+  }
+
+  rolloutProgress(signal?: AbortSignal): Promise<RolloutProgressAnswer> {
+    return this.get('rollout-progress', [], signal);
   }
 
   /** At most {@link seriesPerQuery} series. */

@@ -17,6 +17,7 @@ export type Route =
   | { readonly view: 'overview' }
   | { readonly view: 'devices' }
   | { readonly view: 'device'; readonly site: string; readonly device: string }
+  | { readonly view: 'rollouts' }
   | { readonly view: 'charts'; readonly state: ChartsState }
   | { readonly view: 'alerts' }
   | { readonly view: 'unknown'; readonly path: string };
@@ -41,6 +42,7 @@ export function parseRoute(hash: string): Route {
   if (view === 'charts' && rest.length === 0) return { view: 'charts', state: parseCharts(query) };
   if (view === 'alerts' && rest.length === 0) return { view: 'alerts' };
   if (view === 'devices' && rest.length === 0) return { view: 'devices' };
+  if (view === 'rollouts' && rest.length === 0) return { view: 'rollouts' };
   const [site = '', device = ''] = rest.map(decoded);
   if (view === 'devices' && rest.length === 2 && name.test(site) && name.test(device))
     return { view: 'device', site, device };

@@ -5,6 +5,7 @@ import type { Keys } from './keys.js';
 const shortcuts: readonly (readonly [keys: string, what: string])[] = [
   ['g o', 'Overview'],
   ['g d', 'Devices'],
+  ['g r', 'Rollouts'],
   ['g c', 'Charts'],
   ['g a', 'Alerts'],
   ['/', 'Search on this page'],

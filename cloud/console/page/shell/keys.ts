@@ -7,7 +7,13 @@ export interface KeyActions {
   readonly search: () => void;
 }
 
-const places: Readonly<Record<string, string>> = { o: '#/', d: '#/devices', c: '#/charts', a: '#/alerts' };
+const places: Readonly<Record<string, string>> = {
+  o: '#/',
+  d: '#/devices',
+  r: '#/rollouts',
+  c: '#/charts',
+  a: '#/alerts',
+};
 const storageKey = 'fieldline.keys';
 const waitMs = 1500;
 

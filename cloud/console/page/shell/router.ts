@@ -8,12 +8,14 @@ import { openCharts } from '../views/charts.js';
 import { openDevice } from '../views/device.js';
 import { openDevices } from '../views/devices.js';
 import { openOverview } from '../views/overview.js';
+import { openRollouts } from '../views/rollouts.js';
 
 /** Which item of the navigation a view belongs to. */
 const sections: Record<Route['view'], string> = {
   overview: '#/',
   devices: '#/devices',
   device: '#/devices',
+  rollouts: '#/rollouts',
   charts: '#/charts',
   alerts: '#/alerts',
   unknown: '',
@@ -63,6 +65,8 @@ function open(app: App, route: Route, scope: Scope): View {
       return openDevices(app, route, scope);
     case 'device':
       return openDevice(app, route, scope);
+    case 'rollouts':
+      return openRollouts(app, route, scope);
     case 'charts':
       return openCharts(app, route, scope);
     case 'alerts':

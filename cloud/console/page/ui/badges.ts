@@ -1,4 +1,5 @@
-import type { DeviceAlert, Quality } from '../api/types.js';
+import type { DeviceAlert, Quality, RolloutProgress } from '../api/types.js';
+import type { ReleaseMark } from '../model/release-mark.js';
 import { h, type Child } from './h.js';
 import { icon, type IconName } from './icon.js';
 
@@ -34,4 +35,24 @@ export function qualityBadge(quality: Quality): HTMLElement | null {
     'warning',
     quality.replace('-', ' '),
   );
+}
+
+const releaseSigns = { ok: 'check', info: 'arrow', bad: 'critical' } as const;
+
+/** How a device stands to the release that it is to run. */
+export function releaseBadge({ kind }: ReleaseMark, text: string): HTMLElement {
+  return badge(kind, releaseSigns[kind], text);
+}
+
+const rolloutKinds = {
+  running: ['info', 'arrow'],
+  paused: ['warn', 'warning'],
+  done: ['ok', 'check'],
+  failed: ['bad', 'critical'],
+  aborted: ['warn', 'warning'],
+} as const;
+
+export function rolloutBadge(status: RolloutProgress['status']): HTMLElement {
+  const [kind, sign] = rolloutKinds[status];
+  return badge(kind, sign, status);
 }

@@ -2,7 +2,8 @@ import type { App } from '../app.js';
 import type { DeviceView } from '../api/types.js';
 import { formatBytes, formatCount, formatRanges, formatShare, plural, rangesCount } from '../model/format.js';
 import { arrivalOf } from '../model/arrival.js';
-import { onlineBadge } from '../ui/badges.js';
+import { isUnanswered, releaseMark } from '../model/release-mark.js';
+import { onlineBadge, releaseBadge } from '../ui/badges.js';
 import { h, replace, type Child } from '../ui/h.js';
 import { ageElement } from '../ui/time.js';
 import { sequenceStrip } from './sequence-strip.js';
@@ -18,6 +19,7 @@ export function deviceFacts(app: App, host: HTMLElement, device: DeviceView): vo
 
 function state(app: App, device: DeviceView): HTMLElement[] {
   return [
+    ...(device.title === null ? [] : [fact('Title', device.title, 'wide')]),
     fact('State', onlineBadge(device.online)),
     fact('Last seen', ageElement(device.lastSeenUs, app.clock.nowUs())),
     fact('Version', device.version ?? '–'),
@@ -26,7 +28,31 @@ function state(app: App, device: DeviceView): HTMLElement[] {
     fact('Outbox on disk', formatBytes(device.bytes)),
     fact('Session', code(device.session)),
     fact('Epoch', code(device.epoch)),
+    fact('Release', h('div', { class: 'release-line' }, ...releaseLine(app, device)), 'wide'),
   ];
+}
+
+/** What it said of its last release, and what it is to run if it has not answered that. */
+function releaseLine(app: App, device: DeviceView): Child[] {
+  const { release } = device;
+  if (!release) return [h('span', { class: 'muted' }, 'It never said what it is to run: it takes no releases.')];
+  const { report, wanted, from } = release;
+  const nowUs = app.clock.nowUs();
+  const line: Child[] = [];
+  if (report && report.id !== '') {
+    const mark = releaseMark({ version: device.version, release: { ...release, wanted: null } });
+    const way = from === null || from === report.version ? report.version : `${from} → ${report.version}`;
+    line.push(h('span', null, way), mark && releaseBadge(mark, mark.word), ageElement(report.sinceUs, nowUs));
+    if (report.reason !== null) line.push(h('span', { class: 'muted' }, report.reason));
+  }
+  if (wanted && isUnanswered(release))
+    line.push(
+      h('span', null, wanted.version),
+      releaseBadge(releaseMark(device)!, 'wanted'),
+      h('span', { class: 'muted' }, 'told ', ageElement(wanted.sinceUs, nowUs), ', no answer yet'),
+    );
+  if (line.length === 0) return [h('span', { class: 'muted' }, 'No other release was ever wished of it.')];
+  return [...line, h('a', { href: '#/rollouts' }, 'Rollouts')];
 }
 
 function arrival(device: DeviceView): HTMLElement[] {
@@ -48,10 +74,10 @@ function arrival(device: DeviceView): HTMLElement[] {
   return [heading, sequenceStrip(device), h('p', { class: 'muted' }, `${received} ${words}${way}`)];
 }
 
-function fact(name: string, content: Child): HTMLElement {
+function fact(name: string, content: Child, kind = ''): HTMLElement {
   return h(
     'div',
-    { class: 'fact' },
+    { class: `fact ${kind}` },
     h('span', { class: 'fact-name' }, name),
     h('span', { class: 'fact-value' }, content),
   );

@@ -5,7 +5,8 @@ import { arrivalOf, missingCount } from '../model/arrival.js';
 import type { Loadable } from '../model/loadable.js';
 import type { Scope } from '../model/scope.js';
 import { deviceHash } from '../model/url-state.js';
-import { onlineBadge } from '../ui/badges.js';
+import { releaseMark } from '../model/release-mark.js';
+import { onlineBadge, releaseBadge } from '../ui/badges.js';
 import { searchField, Segments } from '../ui/field.js';
 import { h, replace, setText, type Child } from '../ui/h.js';
 import { DataTable, placeholder, type Sort, type TableColumn } from '../ui/table.js';
@@ -72,7 +73,8 @@ function matches(device: DeviceView, { query, state }: Memory): boolean {
   if (state === 'online' && !device.online) return false;
   if (state === 'offline' && device.online) return false;
   if (state === 'gaps' && missingCount(device) === 0) return false;
-  const text = `${device.site} ${device.device} ${device.title ?? ''} ${device.version ?? ''}`.toLowerCase();
+  const { site, device: name, title, version } = device;
+  const text = [site, name, title, version, releaseMark(device)?.text].join(' ').toLowerCase();
   return query
     .toLowerCase()
     .split(/\s+/)
@@ -101,13 +103,20 @@ function deviceTable(app: App, memory: Memory): DataTable<DeviceView> {
 
 function columns(app: App): TableColumn<DeviceView>[] {
   return [
-    { key: 'device', title: 'Device', sortBy: ({ device }) => device, cell: deviceLink },
+    { key: 'device', title: 'Device', sortBy: ({ device }) => device, cell: deviceCell },
     { key: 'site', title: 'Site', priority: 2, sortBy: ({ site }) => site, cell: ({ site }) => site },
     {
       key: 'online',
       title: 'State',
       sortBy: ({ online }) => Number(!online),
       cell: ({ online }) => onlineBadge(online),
+    },
+    {
+      key: 'version',
+      title: 'Version',
+      priority: 2,
+      sortBy: ({ version }) => version,
+      cell: (device) => h('div', { class: 'version' }, device.version ?? '–', release(device)),
     },
     {
       key: 'complete',
@@ -128,7 +137,7 @@ function columns(app: App): TableColumn<DeviceView>[] {
       key: 'pending',
       title: 'Pending',
       numeric: true,
-      priority: 2,
+      priority: 3,
       sortBy: ({ pending }) => pending,
       cell: ({ pending }) => formatCount(pending),
     },
@@ -136,7 +145,7 @@ function columns(app: App): TableColumn<DeviceView>[] {
       key: 'sensors',
       title: 'Sensors',
       numeric: true,
-      priority: 2,
+      priority: 3,
       sortBy: ({ sensors }) => sensors,
       cell: ({ sensors }) => formatCount(sensors),
     },
@@ -155,24 +164,22 @@ function columns(app: App): TableColumn<DeviceView>[] {
       sortBy: ({ state }) => state,
       cell: ({ state }) => h('span', { class: state === 'adopted' ? 'muted' : '' }, state),
     },
-    {
-      key: 'version',
-      title: 'Version',
-      priority: 3,
-      sortBy: ({ version }) => version,
-      cell: ({ version }) => version ?? '–',
-    },
   ];
 }
 
-function deviceLink(device: DeviceView): Child {
+function deviceCell(device: DeviceView): Child {
   const { title, speaksAs } = device;
-  const hint = [title, speaksAs === null ? null : `speaks as ${speaksAs}`].filter(Boolean).join(', ');
-  return h(
-    'a',
-    { href: deviceHash(device), class: 'strong', tabindex: -1, ...(hint !== '' && { title: hint }) },
-    device.device,
-  );
+  const hint = speaksAs !== null && { title: `speaks as ${speaksAs}` };
+  const link = h('a', { href: deviceHash(device), class: 'strong', tabindex: -1, ...hint }, device.device);
+  const mark = releaseMark(device);
+  const narrow = mark && mark.kind !== 'ok' && h('span', { class: 'narrow-only' }, releaseBadge(mark, mark.text));
+  return h('div', { class: 'named' }, link, title === null ? null : h('small', null, title), narrow);
+}
+
+/** How it stands to the release that it is to run; what is as it should be takes no badge. */
+function release(device: DeviceView): HTMLElement | null {
+  const mark = releaseMark(device);
+  return mark && (mark.kind === 'ok' ? h('small', null, mark.text) : releaseBadge(mark, mark.text));
 }
 
 function completeness(device: DeviceView): Child {

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
-import { parseJson } from '#core/contract/alert.js';
-import { deviceKey } from '#core/contract/names.js';
-import type { ReleaseArch, SignedRelease } from '#core/contract/release.js';
+import { parseJson } from './alert.js';
+import { deviceKey } from './names.js';
+import type { ReleaseArch, SignedRelease } from './release.js';
 import {
   parseRolloutKey,
   rolloutBackSchema,
@@ -15,10 +15,7 @@ import {
   type RolloutEnd,
   type RolloutHead,
   type RolloutOrder,
-} from '#core/contract/rollout.js';
-import type { LogRecord, StoredRecord } from '#core/log/log.js';
-import { messageOf } from '#core/runtime/errors.js';
-import type { Logger } from '#core/runtime/logger.js';
+} from './rollout.js';
 
 /** A rollout as it stands in the log. */
 export interface Rollout {
@@ -44,15 +41,22 @@ interface Pages {
   whole?: Rollout | undefined;
 }
 
+/** A record of `device-events`, as far as a rollout is read from it. */
+export interface RolloutRecord {
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
 /** The rollouts of `device-events`; one is known when all of its devices are. */
 export class RolloutBook {
   private readonly pages = new Map<string, Pages>();
   private readonly heard = new Map<string, number>();
 
-  constructor(private readonly logger: Logger) {}
+  /** `complain` hears of records that cannot be read. */
+  constructor(private readonly complain: (key: string, error: unknown) => void) {}
 
   /** Takes a record of `device-events`, of a rollout or not; what it cannot read it leaves alone. False: of none. */
-  learn({ key, value, appendedUs, offset }: Omit<StoredRecord, 'headers'>): boolean {
+  learn({ key, value, appendedUs, offset }: RolloutRecord & { appendedUs: number; offset: number }): boolean {
     const named = parseRolloutKey(key);
     if (!named) return false;
     this.heard.set(key, offset);
@@ -66,7 +70,7 @@ export class RolloutBook {
   }
 
   /** Takes a record that the log has, and has not told yet. */
-  expect({ key, value }: LogRecord): void {
+  expect({ key, value }: RolloutRecord): void {
     const named = parseRolloutKey(key);
     // Which time counts the log alone knows.
     if (named) this.read(named, key, value, Infinity);
@@ -82,7 +86,7 @@ export class RolloutBook {
       if (value.byteLength === 0) this.forget(named.id, named.kind);
       else this.take(named, value, appendedUs);
     } catch (error) {
-      this.logger.warn({ key, error: messageOf(error) }, 'ignored a record of a rollout');
+      this.complain(key, error);
     }
   }
 
@@ -95,6 +99,12 @@ export class RolloutBook {
   all(): Rollout[] {
     const known = [...this.pages.keys()].map((id) => this.get(id)).filter((one) => one !== undefined);
     return known.sort((a, b) => b.head.createdUs - a.head.createdUs);
+  }
+
+  /** Keeps nothing of a rollout; what still comes of it does not make it whole again. */
+  drop(id: string): void {
+    this.pages.delete(id);
+    for (const key of this.heard.keys()) if (parseRolloutKey(key)?.id === id) this.heard.delete(key);
   }
 
   private take({ id, kind, n }: { id: string; kind: string; n: number }, value: Uint8Array, appendedUs: number): void {
@@ -154,6 +164,6 @@ export function isUnderway({ order, end }: Rollout): boolean {
   return end === undefined && order?.want !== 'abort';
 }
 
-export function rolloutRecord(key: string, body: object): LogRecord {
+export function rolloutRecord(key: string, body: object): RolloutRecord {
   return { key, value: Buffer.from(JSON.stringify(body)) };
 }
