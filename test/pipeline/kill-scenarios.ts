@@ -1,7 +1,10 @@
 import { expect, onTestFinished } from 'vitest';
 import { join } from 'node:path';
+import { askCompleteness } from '../../cli/ask-completeness.js';
+import type { DeviceId } from '../../core/contract/names.js';
 import { loadSecret } from '../../gateway/main.js';
 import type { Verdict } from '../../simulators/verify.js';
+import { CertificateMaker } from '../gateway/identity/certificate-maker.js';
 import { freePorts } from '../servers/free-port.js';
 import { waitFor } from '../servers/wait-for.js';
 import { startClusterLine, type ClusterLine } from '../support/cluster-line.js';
@@ -15,6 +18,7 @@ import {
 } from '../support/fieldline.js';
 import { showLogsOnFailure } from '../support/show-logs.js';
 import { tempDir } from '../support/temp-dir.js';
+import { startTlsProxy } from '../support/tls-proxy.js';
 import { startBystanders, type Bystanders } from './bystanders.js';
 
 /** 5,000 readings a second until the faults are over: how long those take is a matter of the machine. */
@@ -125,8 +129,26 @@ export async function killCluster(
   await goesOn();
   if (!wanted.includes('gateway')) checkCrowd();
   const { readings } = await judge(simulation, line.parts.serve.http, folder);
+  await expectComplete(line);
   const { expected: sent, acknowledged: acked, found: stored, lost, duplicated } = readings;
   console.table([{ faults: wanted.join(' '), seed: 1, sent, acked, stored, lost, duplicated }]);
+}
+
+/** The cloud is asked as by a gateway elsewhere: through a proxy with TLS and a word. */
+async function expectComplete({ parts }: ClusterLine): Promise<void> {
+  const maker = await CertificateMaker.in(await tempDir());
+  const authorization = 'Bearer of a word';
+  const target = parts.serve.http;
+  const api = await startTlsProxy({ ...(await maker.server('127.0.0.1')), target, authorization });
+  const authorizationFile = await maker.write('authorization', authorization);
+  const ask = await askCompleteness({ api, caFile: maker.ca, authorizationFile });
+  const { devices } = (await (await fetch(`${target}/api/v1/devices`)).json()) as { devices: DeviceId[] };
+  expect(devices.length).toBeGreaterThan(0);
+  // The ledger that it answers from may be two seconds old.
+  await waitFor('all packs of all devices', 60_000, async () => {
+    const told = await Promise.all(devices.map((device) => ask(device, { epoch: undefined, seq: -1 })));
+    return told.every((one) => one?.holds && one.expected > 0 && one.received === one.expected);
+  });
 }
 
 async function startCrowd(line: ClusterLine, { idle, deaf }: { idle: number; deaf: number }): Promise<Bystanders> {
