@@ -1,7 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { request as requestHttp, type OutgoingHttpHeaders } from 'node:http';
+import { request as requestHttps } from 'node:https';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { releaseFiles } from '#core/contract/release-files.js';
 import {
   releaseManifestSchema,
@@ -9,6 +11,7 @@ import {
   type ReleaseManifest,
   type SignedRelease,
 } from '#core/contract/release.js';
+import { messageOf } from '#core/runtime/errors.js';
 import type { Told } from './device-registry.js';
 import { UsageError } from './fail.js';
 import { AnsweredError, askOperator, type OperatorApi } from './operator.js';
@@ -26,6 +29,8 @@ export interface PushOptions {
   readonly say: (line: string) => void;
 }
 
+const stalledAfterMs = 120_000;
+
 /** Brings releases to a gateway: the parts that it does not have, then the manifests. Throws UsageError if there is none. */
 export async function pushReleases(api: OperatorApi, { folder, version, say }: PushOptions): Promise<Told> {
   const all = await releasesIn(folder);
@@ -34,6 +39,8 @@ export async function pushReleases(api: OperatorApi, { folder, version, say }: P
     const there = all.map(({ manifest }) => manifest.version).join(', ') || 'none';
     throw new UsageError(`no release${version === undefined ? '' : ` ${version}`} in ${folder}; there: ${there}`);
   }
+  // A wrong token is told before megabytes are on their way.
+  await askOperator(api, 'GET', '/api/v1/releases');
   const result = [];
   for (const laid of wanted) result.push(await pushOne(api, folder, laid, say));
   const lines = result.map(({ version: one, arch, sent }) => `${one} for ${arch} is there; ${sent} bytes were sent.`);
@@ -66,12 +73,29 @@ async function isThere({ http }: OperatorApi, sha256: string): Promise<boolean> 
 
 async function putPart({ http, token }: OperatorApi, file: string, sha256: string): Promise<void> {
   const url = new URL(`/api/v1/releases/parts/${sha256}`, http);
-  const body = Readable.toWeb(createReadStream(file)) as ReadableStream;
-  const headers = { Authorization: `Bearer ${token}` };
-  const response = await fetch(url, { method: 'PUT', headers, body, duplex: 'half' } as RequestInit);
-  if (response.ok) return;
-  const { error = response.statusText } = (await response.json().catch(() => ({}))) as { error?: string };
-  throw new AnsweredError(response.status, `${url.origin} answered ${response.status}: ${error}`);
+  const { size } = await stat(file);
+  const { status, body } = await upload(url, file, { authorization: `Bearer ${token}`, 'content-length': size });
+  if (status === 200) return;
+  const { error = 'no reason' } = (jsonOf(body) ?? {}) as { error?: string };
+  throw new AnsweredError(status, `${url.origin} answered ${status}: ${error}`);
+}
+
+/** For as long as it moves: `fetch` gives up after five minutes, and a line may be slow. */
+function upload(url: URL, file: string, headers: OutgoingHttpHeaders): Promise<{ status: number; body: string }> {
+  const request = url.protocol === 'https:' ? requestHttps : requestHttp;
+  return new Promise((resolve, reject) => {
+    const sending = request(url, { method: 'PUT', headers, agent: false });
+    sending.setTimeout(stalledAfterMs, () => sending.destroy(new Error('nothing moved for two minutes')));
+    sending.once('error', (cause) =>
+      reject(new Error(`${url.origin}: the part was not taken: ${messageOf(cause)}`, { cause })),
+    );
+    // It may come before all is sent, as a refusal does.
+    sending.once('response', (answer) => {
+      text(answer).then((body) => resolve({ status: answer.statusCode ?? 0, body }), reject);
+    });
+    const source = createReadStream(file).once('error', (error) => sending.destroy(error));
+    source.pipe(sending).once('close', () => source.destroy());
+  });
 }
 
 async function releasesIn(folder: string): Promise<LaidRelease[]> {

@@ -8,7 +8,7 @@ import type { EventLog } from '#core/log/log.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { FatalError, messageOf } from '#core/runtime/errors.js';
 import { knock, type HttpDoor } from '#core/runtime/http-door.js';
-import { httpClose, httpListen, isLoopbackHost } from '#core/runtime/http-listen.js';
+import { httpClose, httpListen, isLoopbackHost, uploadWithin } from '#core/runtime/http-listen.js';
 import type { Part } from '#core/runtime/lifecycle.js';
 import type { Logger } from '#core/runtime/logger.js';
 import type { StageSnapshot } from '#core/runtime/metrics.js';
@@ -126,7 +126,7 @@ export class ApiServer implements Part {
       errorHandler: (error) =>
         problemResponse(new ProblemError(400, 'bad-parameter', `Not a request: ${messageOf(error)}.`), ''),
     });
-    const server = createServer((incoming, outgoing) => {
+    const server = createServer(uploadWithin, (incoming, outgoing) => {
       for (const [name, value] of Object.entries(securityHeaders)) outgoing.setHeader(name, value);
       if (!knock(this.options.door, incoming, outgoing)) void listener(incoming, outgoing);
     });

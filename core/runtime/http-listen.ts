@@ -9,6 +9,12 @@ export interface HttpAddress {
 }
 
 /**
+ * How long a request may take to come in, where a door may take a part of a release: Node's five minutes are too short for 30 MB
+ * over a slow line. That it moves is for the door to see.
+ */
+export const uploadWithin = { requestTimeout: 3_600_000 } as const;
+
+/**
  * Binds, and resolves with the port. Throws FatalError `port-in-use`, or `bad-config` for an address that is not ours;
  * `what` names the server and `setting` where its address is configured.
  */

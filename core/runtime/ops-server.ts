@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { knock, type HttpDoor } from './http-door.js';
-import { httpClose, httpListen } from './http-listen.js';
+import { httpClose, httpListen, uploadWithin } from './http-listen.js';
 import { messageOf } from './errors.js';
 import type { Part } from './lifecycle.js';
 import type { Logger } from './logger.js';
@@ -32,7 +32,7 @@ export class OpsServer implements Part {
   async start(): Promise<void> {
     if (this.server) return;
     const { host = '127.0.0.1', port } = this.options;
-    const server = createServer((request, response) => {
+    const server = createServer(uploadWithin, (request, response) => {
       if (!knock(this.options.door, request, response)) void this.answer(request, response);
     });
     this.boundPort = await httpListen(server, { host, port }, 'The operations server', 'ops.port');

@@ -1,11 +1,14 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Registry } from 'prom-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { pushReleases } from '../../../cli/release-push.js';
 import { systemClock } from '../../../core/runtime/clock.js';
 import { silentLogger } from '../../../core/runtime/logger.js';
 import { operatorToken } from '../../../core/runtime/operator-token.js';
@@ -198,6 +201,32 @@ describe('bringing a release to a gateway', () => {
     expect((await put(`${http}/api/v1/releases/1.0.0/sparc`, JSON.stringify(made.release))).status).toBe(404);
     expect((await put(manifest, 'no JSON')).status).toBe(400);
     expect(await readdir(join(directory, 'parts'))).toEqual([made.sha256]);
+  });
+
+  it('is what release push does: what is there is not sent again, and who refuses or goes away is named', async () => {
+    const { http } = await start({ maxBytes: 1024 * 1024 });
+    const folder = await tempDir();
+    await layReleases(folder, makeRelease('1.0.0', 'arm64', 300_000), makeRelease('1.0.0', 'x64', 300_000));
+    const said: string[] = [];
+    const push = (over: object = {}) =>
+      pushReleases({ http, token: operatorToken(secret), ...over }, { folder, say: (line) => said.push(line) });
+    await expect(push({ token: 'no' })).rejects.toMatchObject({ name: 'AnsweredError', status: 401 });
+    expect(said).toEqual([]);
+    const both = (sent: number) => ['arm64', 'x64'].map((arch) => ({ version: '1.0.0', arch, sent }));
+    expect((await push()).result).toEqual(both(300_000));
+    expect((await push()).result).toEqual(both(0));
+    await layReleases(folder, makeRelease('2.0.0', 'arm64', 600_000));
+    await expect(push()).rejects.toThrow(/at most 1048576 bytes|the part was not taken/);
+
+    const rude = createServer((request, response) => {
+      if (request.method === 'GET') response.end('{}');
+      else if (request.method === 'HEAD') response.writeHead(404).end();
+      else request.once('data', () => request.destroy());
+    });
+    await once(rude.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void rude.close());
+    const away = `http://127.0.0.1:${(rude.address() as AddressInfo).port}`;
+    await expect(push({ http: away })).rejects.toThrow(`${away}: the part was not taken`);
   });
 
   it('refuses what the pinned key did not sign', async () => {
