@@ -121,7 +121,7 @@ export async function verifyJournal(
   waitSeconds = 400,
 ): Promise<Verdict> {
   const args = ['simulate', 'verify', journal, '--http', http, '--wait', `${waitSeconds}s`, '--json'];
-  return lastJson<Verdict>(await runFieldline(args, folder, (waitSeconds + 60) * 1000));
+  return lastJson<Verdict>(await runFieldline(args, folder, (waitSeconds + 600) * 1000));
 }
 
 /** What a faultless verdict looks like, whatever was sent. */
