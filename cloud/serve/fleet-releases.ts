@@ -35,8 +35,8 @@ interface Entry {
 
 const maxKnownManifests = 100;
 const maxReasonLength = 300;
+/** Beside those that are under way, which are few: a device is in one such only. */
 const keptRollouts = 5;
-const keptAtAll = 20;
 
 /**
  * What each device is to run and what became of it, by the name with which it speaks, and the newest rollouts: what
@@ -95,7 +95,7 @@ export class FleetReleases {
     if (this.forgotten.has(id)) return;
     this.book.learn(record);
     const all = this.book.all();
-    const old = all.filter((rollout, index) => index >= (isUnderway(rollout) ? keptAtAll : keptRollouts));
+    const old = all.filter((rollout, index) => index >= keptRollouts && !isUnderway(rollout));
     for (const rollout of old) {
       this.book.drop(rollout.id);
       this.forgotten.add(rollout.id);

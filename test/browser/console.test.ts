@@ -205,6 +205,7 @@ describe.skipIf(!(await haveServers('chromium')))('the console', () => {
     await console_.plant.tell([reported('press-2', { status: 'trying' }), ...pausedRollout()]);
     await reads('[data-stage="1"] .stage-counts', /1 trying/);
     await reads('.rollout', /paused.*No further device begins.*fieldline fleet resume/s);
+    await reads('#polite', /Rollout of 1\.5\.0 paused\. No further device begins/);
     await page.keyboard.type('gd');
     await page.waitForSelector('tr[data-key="plant1/press-1"] .version:has-text("1.5.0 rolled back")');
     await page.fill('[data-search]', 'oven');

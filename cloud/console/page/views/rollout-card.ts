@@ -20,7 +20,7 @@ export function rolloutCard(rollout: RolloutProgress, isNewest: boolean, nowUs: 
     'section',
     { class: 'card rollout', 'aria-labelledby': title, 'data-rollout': id },
     head,
-    h('p', { class: `rollout-sentence ${status}`, role: 'status' }, rolloutSentence(rollout)),
+    h('p', { class: `rollout-sentence ${status}` }, rolloutSentence(rollout)),
     h('ol', { class: 'stages' }, ...(stages ?? []).map((stage, n) => stageEntry(stage, n, nowUs))),
     h('p', { class: 'muted' }, completeWords(rollout)),
     orders(rollout, isNewest),

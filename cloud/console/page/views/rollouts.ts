@@ -4,6 +4,7 @@ import type { RolloutProgress, RolloutProgressAnswer } from '../api/types.js';
 import { formatCount, plural } from '../model/format.js';
 import type { Scope } from '../model/scope.js';
 import { Refresher } from '../state/refresher.js';
+import { rolloutSentence } from '../model/rollout-words.js';
 import { rolloutBadge } from '../ui/badges.js';
 import { h, replace, setText } from '../ui/h.js';
 import { placeholder } from '../ui/table.js';
@@ -39,6 +40,7 @@ class RolloutsPage {
   private readonly earlier = h('ul', { class: 'earlier' });
   private readonly earlierSection: HTMLElement;
   private shown = '';
+  private told = '';
 
   constructor(
     private readonly app: App,
@@ -62,14 +64,25 @@ class RolloutsPage {
     if (key === this.shown) return;
     this.shown = key;
     const { rollouts, held, heldMore } = answer;
-    if (rollouts.length === 0) return this.settle(nothingYet());
+    const [newest] = rollouts;
+    if (!newest) return this.settle(nothingYet());
+    this.tell(newest);
     const nowUs = this.app.clock.nowUs();
     const [full, over] = [rollouts.filter(({ stages }) => stages), rollouts.filter(({ stages }) => !stages)];
-    replace(this.cards, ...full.map((rollout) => rolloutCard(rollout, rollout === rollouts[0], nowUs)));
+    replace(this.cards, ...full.map((rollout) => rolloutCard(rollout, rollout === newest, nowUs)));
     this.held.update(held);
     setText(this.heldCount, heldMore > 0 ? `and ${formatCount(heldMore)} more` : formatCount(held.length));
     replace(this.earlier, ...over.map((rollout) => earlierEntry(rollout, nowUs)));
     this.settle(this.cards, held.length > 0 && this.heldSection, over.length > 0 && this.earlierSection);
+  }
+
+  /** A stage that is opened, or another status, is said to those who do not see it; not each device. */
+  private tell(newest: RolloutProgress): void {
+    const { id, status, stage, version } = newest;
+    const now = `${id} ${status} ${stage}`;
+    if (this.told !== '' && this.told !== now)
+      this.app.announcer.say(`Rollout of ${version} ${status}. ${rolloutSentence(newest)}`);
+    this.told = now;
   }
 
   private settle(...parts: (HTMLElement | false)[]): void {
