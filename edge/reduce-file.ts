@@ -69,7 +69,7 @@ export function reduceFile(rows: readonly CsvRow[], options: ReduceFileOptions):
   const points = series.flatMap((row) => [...reducer.push(row)]);
   points.push(...reducer.flush(Infinity));
   const worst = worstError(numbers, points, how);
-  const raw = numbers.map((row) => pointOf(row, 'raw'));
+  let wire: FileReduction['wire'] | undefined;
   return {
     reducer: options.reducer,
     span,
@@ -79,7 +79,11 @@ export function reduceFile(rows: readonly CsvRow[], options: ReduceFileOptions):
     notNumbers: series.length - numbers.length,
     points: points.length,
     ratio: numbers.length / points.length,
-    wire: { raw: wireBytes(raw), reduced: wireBytes(points) },
+    // Packing takes longer than all the rest: it is done for who asks.
+    get wire() {
+      const raw = () => numbers.map((row) => pointOf(row, 'raw'));
+      return (wire ??= { raw: wireBytes(raw()), reduced: wireBytes(points) });
+    },
     worst,
     boundHolds: bound === undefined || worst === undefined || isWithin(worst.error, bound, options.reducer),
   };
