@@ -1,5 +1,4 @@
 import { ContractError } from '#core/contract/contract-error.js';
-import { isName, type DeviceId } from '#core/contract/names.js';
 import type { Clock } from '#core/runtime/clock.js';
 import { messageOf, RejectedError, RetryableError } from '#core/runtime/errors.js';
 import type { DoorAnswer, DoorRequest, HttpDoor } from '#core/runtime/http-door.js';
@@ -103,12 +102,6 @@ export abstract class OperatorDoor implements HttpDoor {
       late.catch(() => undefined);
     }
   }
-}
-
-/** Throws DoorFault 404. */
-export function deviceOfPath(site: string | undefined, device: string | undefined): DeviceId {
-  if (!isName(site) || !isName(device)) throw new DoorFault(404, 'no such device can be');
-  return { site, device };
 }
 
 function fault(status: number, error: string): DoorAnswer {

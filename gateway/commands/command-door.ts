@@ -2,13 +2,8 @@ import { parseJson } from '#core/contract/alert.js';
 import { deviceCommandSchema } from '#core/contract/device-commands.js';
 import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import type { DoorAnswer } from '#core/runtime/http-door.js';
-import {
-  deviceOfPath,
-  DoorFault,
-  OperatorDoor,
-  type OperatorDoorOptions,
-  type OperatorRequest,
-} from '../operator-door.js';
+import { DeviceDoor, type DeviceRequest } from '../device-door.js';
+import { DoorFault, type OperatorDoorOptions, type OperatorRequest } from '../operator-door.js';
 import { statusOf, type GivenCommand } from './command-book.js';
 import type { Commands } from './commands.js';
 
@@ -20,18 +15,15 @@ export interface CommandDoorOptions extends OperatorDoorOptions {
  * `POST /api/v1/devices/<site>/<device>/commands` gives a command and answers 202 with its id; `GET` lists those of the
  * device, or tells of one behind its id; `DELETE` of one takes it back. All take the operator's token.
  */
-export class CommandDoor extends OperatorDoor {
+export class CommandDoor extends DeviceDoor {
   readonly maxBodyBytes = 4096;
-  protected readonly pattern = /^\/api\/v1\/devices\/([^/]+)\/([^/]+)\/commands(?:\/([^/]+))?$/;
 
   constructor(private readonly options: CommandDoorOptions) {
-    super(options);
+    super(options, 'commands', { hasIds: true });
   }
 
-  protected async reply(request: OperatorRequest): Promise<DoorAnswer> {
-    const { method, groups } = request;
-    const [site, name, id] = groups;
-    const device = deviceOfPath(site, name);
+  protected async replyOf(request: DeviceRequest): Promise<DoorAnswer> {
+    const { method, device, id } = request;
     if (id === undefined) {
       if (method === 'GET') return { status: 200, body: { commands: this.options.commands.of(device).map(this.view) } };
       if (method === 'POST') return this.give(request, device);

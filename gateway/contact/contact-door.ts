@@ -1,12 +1,7 @@
 import type { DeviceId } from '#core/contract/names.js';
 import type { DoorAnswer } from '#core/runtime/http-door.js';
-import {
-  deviceOfPath,
-  DoorFault,
-  OperatorDoor,
-  type OperatorDoorOptions,
-  type OperatorRequest,
-} from '../operator-door.js';
+import { DeviceDoor, type DeviceRequest } from '../device-door.js';
+import { DoorFault, type OperatorDoorOptions } from '../operator-door.js';
 import type { KnownDevice } from '../rollout/fleet-book.js';
 import type { Arrived, Contacts, Trouble } from './contacts.js';
 
@@ -52,17 +47,16 @@ export interface ContactView {
 const maxStrangers = 20;
 
 /** Tells what was heard of a device last, and which connections failed. Takes the operator's token. */
-export class ContactDoor extends OperatorDoor {
+export class ContactDoor extends DeviceDoor {
   readonly maxBodyBytes = 0;
-  protected readonly pattern = /^\/api\/v1\/devices\/([^/]+)\/([^/]+)\/contact$/;
 
   constructor(private readonly options: ContactDoorOptions) {
-    super(options);
+    super(options, 'contact');
   }
 
-  protected reply({ method, groups }: OperatorRequest): Promise<DoorAnswer> {
+  protected replyOf({ method, device }: DeviceRequest): Promise<DoorAnswer> {
     if (method !== 'GET') throw new DoorFault(405, 'only GET');
-    return Promise.resolve({ status: 200, body: this.view(deviceOfPath(groups[0], groups[1])) });
+    return Promise.resolve({ status: 200, body: this.view(device) });
   }
 
   private view(device: DeviceId): ContactView {

@@ -4,13 +4,8 @@ import { logTopics } from '#core/contract/log-topics.js';
 import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import type { EventLog } from '#core/log/log.js';
 import type { DoorAnswer } from '#core/runtime/http-door.js';
-import {
-  deviceOfPath,
-  DoorFault,
-  OperatorDoor,
-  type OperatorDoorOptions,
-  type OperatorRequest,
-} from '../operator-door.js';
+import { DeviceDoor, type DeviceRequest } from '../device-door.js';
+import { DoorFault, type OperatorDoorOptions, type OperatorRequest } from '../operator-door.js';
 import type { DesiredConfigs } from './desired-configs.js';
 
 export interface ConfigDoorOptions extends OperatorDoorOptions {
@@ -23,18 +18,15 @@ export interface ConfigDoorOptions extends OperatorDoorOptions {
  * and what the device reported; `DELETE` takes the desire back, and the device stays as it is. All take the operator's
  * token. Whether the signature is right only the device can say.
  */
-export class ConfigDoor extends OperatorDoor {
+export class ConfigDoor extends DeviceDoor {
   readonly maxBodyBytes = maxConfigBytes;
-  protected readonly pattern = /^\/api\/v1\/devices\/([^/]+)\/([^/]+)\/config$/;
 
   constructor(private readonly options: ConfigDoorOptions) {
-    super(options);
+    super(options, 'config');
   }
 
-  protected async reply(request: OperatorRequest): Promise<DoorAnswer> {
-    const { method, groups, body, url } = request;
-    const [site, name] = groups;
-    const device = deviceOfPath(site, name);
+  protected async replyOf(request: DeviceRequest): Promise<DoorAnswer> {
+    const { method, device, body, url } = request;
     if (method === 'GET') return this.tell(device);
     if (method === 'DELETE') return this.remove(request, device);
     if (method !== 'PUT') throw new DoorFault(405, 'only GET, PUT and DELETE');

@@ -2,13 +2,8 @@ import { parseJson } from '#core/contract/alert.js';
 import { deviceKey, type DeviceId } from '#core/contract/names.js';
 import { desiredReleaseSchema, maxManifestBytes, type DesiredRelease } from '#core/contract/release.js';
 import type { DoorAnswer } from '#core/runtime/http-door.js';
-import {
-  deviceOfPath,
-  DoorFault,
-  OperatorDoor,
-  type OperatorDoorOptions,
-  type OperatorRequest,
-} from '../operator-door.js';
+import { DeviceDoor, type DeviceRequest } from '../device-door.js';
+import { DoorFault, type OperatorDoorOptions, type OperatorRequest } from '../operator-door.js';
 import type { DesiredReleases } from './desired-releases.js';
 
 export interface ReleaseDoorOptions extends OperatorDoorOptions {
@@ -19,17 +14,15 @@ export interface ReleaseDoorOptions extends OperatorDoorOptions {
  * `PUT /api/v1/devices/<site>/<device>/release` with a desired release makes it the one that the device is to run; `GET`
  * tells what is desired and what the device reported; `DELETE` takes the desire back, and the device keeps what it has.
  */
-export class ReleaseDoor extends OperatorDoor {
+export class ReleaseDoor extends DeviceDoor {
   readonly maxBodyBytes = 2 * maxManifestBytes + 8192;
-  protected readonly pattern = /^\/api\/v1\/devices\/([^/]+)\/([^/]+)\/release$/;
 
   constructor(private readonly options: ReleaseDoorOptions) {
-    super(options);
+    super(options, 'release');
   }
 
-  protected async reply(request: OperatorRequest): Promise<DoorAnswer> {
-    const { method, groups, body } = request;
-    const device = deviceOfPath(groups[0], groups[1]);
+  protected async replyOf(request: DeviceRequest): Promise<DoorAnswer> {
+    const { method, device, body } = request;
     if (method === 'GET') return this.tell(device);
     if (method === 'DELETE') return this.say(request, device, undefined, 'taken back');
     if (method !== 'PUT') throw new DoorFault(405, 'only GET, PUT and DELETE');

@@ -8,13 +8,8 @@ import type { EventLog, LogRecord } from '#core/log/log.js';
 import type { DoorAnswer } from '#core/runtime/http-door.js';
 import type { CredentialBook } from '../identity/credential-book.js';
 import { credentialRecord, newToken } from '../identity/issue-token.js';
-import {
-  deviceOfPath,
-  DoorFault,
-  OperatorDoor,
-  type OperatorDoorOptions,
-  type OperatorRequest,
-} from '../operator-door.js';
+import { DeviceDoor, type DeviceRequest } from '../device-door.js';
+import { DoorFault, type OperatorDoorOptions, type OperatorRequest } from '../operator-door.js';
 import type { EnrolmentConfig } from './enrolment-config.js';
 import { isOpen, stateOf } from './enrolment-state.js';
 
@@ -40,17 +35,15 @@ const newSchema = z.strictObject({
  * once and takes the place of those that were not used up: 201 {owner, id, token, expiresUs}. `GET` lists them with their
  * state; `DELETE` revokes all that were not used up, with `/<id>` behind it this one.
  */
-export class EnrolmentDoor extends OperatorDoor {
+export class EnrolmentDoor extends DeviceDoor {
   readonly maxBodyBytes = 4096;
-  protected readonly pattern = /^\/api\/v1\/devices\/([^/]+)\/([^/]+)\/enrolment(?:\/([^/]+))?$/;
 
   constructor(private readonly options: EnrolmentDoorOptions) {
-    super(options);
+    super(options, 'enrolment', { hasIds: true });
   }
 
-  protected async reply(request: OperatorRequest): Promise<DoorAnswer> {
-    const [site, name, id] = request.groups;
-    const device = deviceOfPath(site, name);
+  protected async replyOf(request: DeviceRequest): Promise<DoorAnswer> {
+    const { device, id } = request;
     const owner = deviceKey(device);
     if (id !== undefined && !isTokenId(id)) throw new DoorFault(404, 'no such token can be');
     if (request.method === 'DELETE') return this.revoke(request, owner, id);

@@ -3,13 +3,8 @@ import type { AuditEntry } from '#core/contract/audit.js';
 import { parseJson } from '#core/contract/alert.js';
 import { deviceKey, isName, nameSchema, type DeviceId } from '#core/contract/names.js';
 import type { DoorAnswer } from '#core/runtime/http-door.js';
-import {
-  deviceOfPath,
-  DoorFault,
-  OperatorDoor,
-  type OperatorDoorOptions,
-  type OperatorRequest,
-} from '../operator-door.js';
+import { deviceOfPath } from '../device-door.js';
+import { DoorFault, OperatorDoor, type OperatorDoorOptions, type OperatorRequest } from '../operator-door.js';
 import type { DeviceRegistry } from './device-registry.js';
 
 /** Makes the old secrets of a device worthless, and a new one; it is told once. */
