@@ -35,7 +35,7 @@ function state(app: App, device: DeviceView): HTMLElement[] {
 /** What it said of its last release, and what it is to run if it has not answered that. */
 function releaseLine(app: App, device: DeviceView): Child[] {
   const { release } = device;
-  if (!release) return [h('span', { class: 'muted' }, 'It never said what it is to run: it takes no releases.')];
+  if (!release) return [h('span', { class: 'muted' }, 'It never reported on releases, so no rollout takes it in.')];
   const { report, wanted, from } = release;
   const nowUs = app.clock.nowUs();
   const line: Child[] = [];
@@ -51,7 +51,7 @@ function releaseLine(app: App, device: DeviceView): Child[] {
       releaseBadge(releaseMark(device)!, 'wanted'),
       h('span', { class: 'muted' }, 'told ', ageElement(wanted.sinceUs, nowUs), ', no answer yet'),
     );
-  if (line.length === 0) return [h('span', { class: 'muted' }, 'No other release was ever wished of it.')];
+  if (line.length === 0) return [h('span', { class: 'muted' }, 'No release was brought to it yet.')];
   return [...line, h('a', { href: '#/rollouts' }, 'Rollouts')];
 }
 
