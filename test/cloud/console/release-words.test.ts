@@ -65,7 +65,10 @@ describe('a rollout in words', () => {
     [{}, 'Stage 1 of 1 is open. 1 of 1,200 devices complete.'],
     [{ stage: -1 }, 'The first stage is about to open. 1 of 1,200 devices complete.'],
     [{ status: 'paused' }, 'No further device begins. 1 of 1,200 devices complete.'],
-    [{ status: 'failed', reason: 'plant1/pi-3: rolled-back, crashed' }, 'No other device begins: plant1/pi-3: rolled-back, crashed.'],
+    [
+      { status: 'failed', reason: 'plant1/pi-3: rolled-back, crashed' },
+      'No other device begins: plant1/pi-3: rolled-back, crashed.',
+    ],
     [{ status: 'done', reason: 'all stages are through' }, 'Done: all stages are through.'],
     [{ status: 'aborted' }, 'Somebody ended it; devices keep what they have.'],
     [{ status: 'aborted', reverts: true }, 'Somebody ended it; devices that took it go back to what they ran before.'],
