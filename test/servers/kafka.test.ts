@@ -22,7 +22,11 @@ const clientOf = (kafka: Kafka) =>
 async function createTopic(kafka: Kafka, topic: string, replicationFactor = 1): Promise<void> {
   const admin = clientOf(kafka).admin();
   await admin.connect();
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1, replicationFactor }] });
+  // A busy machine may have a broker counted out for a moment, which is then missing for a copy.
+  await waitFor(`topic ${topic}`, 60_000, async () => {
+    await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1, replicationFactor }] });
+    return true;
+  });
   await admin.disconnect();
 }
 
