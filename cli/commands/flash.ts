@@ -68,6 +68,7 @@ function addRunOptions(command: Command): Command {
     .option('--insecure', 'allow a token over mqtt://, in the clear')
     .option('--dry-run', 'say what would be written, and write nothing')
     .option('--verify', 'read all of the copy back, not only what was written into it')
+    .option('--sha256', 'tell the SHA-256 of each image too, as sha256sum does; takes longer')
     .option('--yes', 'ask nothing, and replace what is there')
     .option('--json', 'print the result as one JSON value');
 }

@@ -1,5 +1,6 @@
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { digestFile } from '../../edge/image/card/digest-file.js';
 import { openCard } from '../../edge/image/card/open-card.js';
 import {
   readCardManifest,
@@ -14,8 +15,10 @@ export const manifestName = 'fieldline-cards.json';
 
 /** What a batch has made, written down after each image, so that a run that broke off goes on where it was. */
 export class CardBook {
-  private readonly cards: CardRecord[] = [];
+  private readonly records = new Map<number, CardRecord>();
   private before: CardManifest | undefined;
+  /** One writing after the other. */
+  private writing: Promise<void> = Promise.resolve();
 
   /** Without a folder nothing is written down. */
   constructor(
@@ -42,12 +45,29 @@ export class CardBook {
       ({ size }) => size === record.bytes,
       () => false,
     );
-    if (!isThere || (await hashFile(path, { signal })) !== record.sha256) return undefined;
+    if (!isThere || !(await isUnchanged(path, record, signal))) return undefined;
     return (await holds(path, plan)) ? record : undefined;
   }
 
-  async add(record: CardRecord): Promise<void> {
-    this.cards.push(record);
+  /**
+   * Writes down the card at this place of the table. Before its image appears: one that is written down and not there is made
+   * anew, but one that is there and not written down would be somebody else's.
+   */
+  async add(place: number, record: CardRecord): Promise<void> {
+    this.records.set(place, record);
+    await this.save();
+  }
+
+  /** It was not made after all. */
+  async remove(place: number): Promise<void> {
+    if (this.records.delete(place)) await this.save();
+  }
+
+  private get cards(): CardRecord[] {
+    return [...this.records].sort(([a], [b]) => a - b).map(([, record]) => record);
+  }
+
+  private async save(): Promise<void> {
     if (this.folder === undefined) return;
     const added = new Set(this.cards.map((card) => card.file));
     // Their turn is still to come; should it not, what is there is not forgotten.
@@ -60,13 +80,17 @@ export class CardBook {
     if (this.folder !== undefined) await this.write(this.manifest());
   }
 
-  private async write(manifest: CardManifest): Promise<void> {
+  private write(manifest: CardManifest): Promise<void> {
     const file = join(this.folder!, manifestName);
-    await writeFile(`${file}.partial`, writeCardManifest(manifest), { flush: true });
-    await rename(`${file}.partial`, file);
+    const writing = this.writing.then(async () => {
+      await writeFile(`${file}.partial`, writeCardManifest(manifest), { flush: true });
+      await rename(`${file}.partial`, file);
+    });
+    this.writing = writing.catch(() => undefined);
+    return writing;
   }
 
-  /** What was added, in this order. */
+  /** What was added, in the order of the table. */
   manifest(): CardManifest {
     return { type: 'fieldline-cards', format: 1, ...this.head, cards: this.cards };
   }
@@ -74,6 +98,12 @@ export class CardBook {
   summary(): string[] {
     return this.folder === undefined ? [] : [`${join(this.folder, manifestName)}: ${this.cards.length} cards`];
   }
+}
+
+/** Also by the hash of a manifest that has no other. */
+async function isUnchanged(path: string, { fsverity, sha256 }: CardRecord, signal: AbortSignal): Promise<boolean> {
+  if (fsverity !== undefined) return (await digestFile(path, { signal })) === fsverity;
+  return (await hashFile(path, { signal })) === sha256;
 }
 
 const identityFolder = 'fieldline/secrets/';

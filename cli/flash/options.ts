@@ -26,6 +26,7 @@ export interface RunOptions {
   insecure?: boolean;
   dryRun?: boolean;
   verify?: boolean;
+  sha256?: boolean;
   yes?: boolean;
   json?: boolean;
 }
@@ -91,6 +92,7 @@ function faultsOf(options: RunOptions, said: Readonly<Record<string, unknown>>):
     [api !== undefined && signWith !== undefined, '--api and --sign-with: one identity is enough'],
     [options.operatorTokenFile !== undefined && api === undefined, '--operator-token-file goes with --api'],
     [!isImage && options.verify === true, '--verify is for images and cards'],
+    [(!isImage || deviceNode !== undefined) && options.sha256 === true, '--sha256 is of image files'],
   ];
   return rules.filter(([broken]) => broken).map(([, sentence]) => sentence);
 }

@@ -10,6 +10,8 @@ export interface BootFile {
 export interface BootPartition {
   /** undefined if there is no such file. */
   read(path: string): Uint8Array | undefined;
+  /** Of a file, hexadecimal, without having all of it in memory; undefined if there is no such file. */
+  sha256(path: string): string | undefined;
   /** Names in a folder, those of folders with a trailing `/`; empty if there is no such folder. */
   list(folder?: string): readonly string[];
   /** Makes folders as needed; a file that is there is replaced. Throws RejectedError `disk-full` before it writes anything. */

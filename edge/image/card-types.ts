@@ -1,4 +1,5 @@
 import type { BootPartition } from './boot-partition.js';
+import type { ImageMap } from './card/image-map.js';
 import type { Partition, PartitionTable } from './disk/partition-table.js';
 import type { ImageSource } from './source/image-source.js';
 
@@ -17,6 +18,8 @@ export interface Card {
 export interface OpenCardOptions {
   /** The time that written files get; with none, the card is opened for reading only. */
   readonly timeMs?: number;
+  /** What the image will have, of a file that is still being written; what is not there yet is read as zeros. */
+  readonly imageBytes?: number;
 }
 
 export type CardStep = 'copy' | 'edit' | 'sync' | 'hash' | 'verify';
@@ -35,8 +38,23 @@ export interface FileHash {
   readonly bytes: number;
 }
 
+/** An image that lies in a file of ours: of it only what is not zero is read. */
+export interface UnpackedImage {
+  readonly path: string;
+  readonly imageBytes: number;
+  readonly map: ImageMap;
+  /** It lies beside `out` and nobody else needs it: the file itself becomes the image. */
+  readonly mayTake?: boolean;
+  /** What `prepare` would write was written into it already, and where. */
+  readonly prepared?: { readonly files: readonly FileHash[]; readonly marked: ReadonlySet<number> };
+}
+
+export type EditBoot = (boot: BootPartition) => void | Promise<void>;
+
 export interface WriteImageOptions {
   readonly source: ImageSource;
+  /** The same image, if it was unpacked before; for a file only. */
+  readonly unpacked?: UnpackedImage;
   /** A file, which is written beside itself and renamed; or, with `device`, a device node, which is written in place. */
   readonly out: string;
   /**
@@ -48,10 +66,14 @@ export interface WriteImageOptions {
   readonly overwrite?: boolean;
   /** The time that written files get, so that the same inputs give the same bytes. */
   readonly timeMs: number;
+  /** Writes what all cards of an image have in common, before `edit`. */
+  readonly prepare?: EditBoot;
   /** Writes to the boot partition. What it throws ends all, and nothing is left of the target. */
-  readonly edit: (boot: BootPartition) => void | Promise<void>;
-  /** Tell the hash of the whole file; a device has none. */
-  readonly hash?: boolean;
+  readonly edit: EditBoot;
+  /** Tell the SHA-256 of the whole file too; a device has none. */
+  readonly sha256?: boolean;
+  /** The last moment before the image appears under its name. What it throws ends all. */
+  readonly beforeFinish?: (written: WrittenImage) => Promise<void>;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: CardProgress) => void;
 }
@@ -61,9 +83,11 @@ export interface WrittenImage {
   readonly imageBytes: number;
   /** Bytes that were written for it: zeros are left out of a file. */
   readonly writtenBytes: number;
-  /** Hexadecimal, of the whole file, if it was asked for. */
+  /** Of the whole file, as `fsverity digest` tells it (`sha256:…`); a device has none. */
+  readonly fsverity?: string;
+  /** Of the whole file, hexadecimal, if it was asked for. */
   readonly sha256?: string;
-  /** Every file that `edit` wrote, as it was read back. */
+  /** Every file that `prepare` and `edit` wrote, as it was read back. */
   readonly files: readonly FileHash[];
   /** Where the bytes that were compared came from: `medium` passed by the system's cache (O_DIRECT), `cache` perhaps not. */
   readonly readBack: 'medium' | 'cache';

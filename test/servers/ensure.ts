@@ -1,4 +1,4 @@
-// Also a program: `node dist/test/servers/ensure.js [kafka] [influxdb] [mosquitto] [chromium] [socat] [telegraf] [tahu] [shellcheck] [cloud-init] [mtools] [dosfstools] [qemu-user] [node-runtimes]`
+// Also a program: `node dist/test/servers/ensure.js [kafka] [influxdb] [mosquitto] [chromium] [socat] [telegraf] [tahu] [shellcheck] [cloud-init] [mtools] [dosfstools] [fsverity] [qemu-user] [node-runtimes]`
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cacheRoot, type Progress } from './cache.js';
@@ -73,6 +73,14 @@ const dosfstools: DebianProgram = {
   unpackAlways: true,
 };
 
+const fsverity: DebianProgram = {
+  name: 'fsverity',
+  packages: ['fsverity'],
+  programs: ['fsverity'],
+  unpacked: 'usr/bin/fsverity',
+  unpackAlways: true,
+};
+
 // Beside it, below `usr/`, are the libraries of the other machines: aarch64-linux-gnu and arm-linux-gnueabihf.
 const qemuUser: DebianProgram = {
   name: 'qemu-user',
@@ -100,6 +108,7 @@ const servers = {
   'cloud-init': { why: 'reads what first boot is told', install: (p: Progress) => installDebian(cloudInit, p) },
   mtools: { why: 'reads a FAT with code that is not ours', install: (p: Progress) => installDebian(mtools, p) },
   dosfstools: { why: 'makes a FAT, and checks it', install: (p: Progress) => installDebian(dosfstools, p) },
+  fsverity: { why: 'hashes a file as the kernel does', install: (p: Progress) => installDebian(fsverity, p) },
   'qemu-user': { why: 'runs the bundles for ARM', install: (p: Progress) => installDebian(qemuUser, p) },
   'node-runtimes': { why: 'Node for boards, run under qemu-user', install: installNodeRuntimes },
 } satisfies Record<string, { why: string; install: (progress: Progress) => Promise<Installed> }>;

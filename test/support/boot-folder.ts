@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { BootFile, BootPartition } from '../../edge/image/boot-partition.js';
 
 /** A boot partition in memory, as a Map from path to bytes. */
@@ -10,6 +11,11 @@ export class BootFolder implements BootPartition {
 
   read(path: string): Uint8Array | undefined {
     return this.files.get(path.toLowerCase());
+  }
+
+  sha256(path: string): string | undefined {
+    const bytes = this.read(path);
+    return bytes && createHash('sha256').update(bytes).digest('hex');
   }
 
   list(folder = ''): readonly string[] {

@@ -1,7 +1,7 @@
 import { RejectedError } from '#core/runtime/errors.js';
 import { checkFirstSector } from '../disk/read-partition-table.js';
 import type { ImageSource, ReadOptions } from '../source/image-source.js';
-import { stretchBytes } from './marked-blocks.js';
+import { stretchBytes } from './stretch.js';
 
 /** Takes an image, stretch after stretch. */
 export interface ImageSink {

@@ -4,7 +4,8 @@ import { RejectedError, systemCode } from '#core/runtime/errors.js';
 import { fileBlocks } from '../disk/blocks.js';
 import type { ImageTarget } from './image-target.js';
 import { openSizeBytes } from './size-of.js';
-import { hashOf, stretchBytes, withHead } from './marked-blocks.js';
+import { withHead } from './marked-blocks.js';
+import { stretchBytes } from './stretch.js';
 import { writeAll } from './write-all.js';
 
 const syncedStretches = 64;
@@ -16,7 +17,6 @@ const syncedStretches = 64;
 export async function openDeviceTarget(path: string): Promise<ImageTarget> {
   const file = await openExclusive(path);
   const deviceBytes = openSizeBytes(file.fd);
-  const taken = new Map<number, string>();
   const head = new Uint8Array(stretchBytes);
   let writtenBytes = 0;
   const writeHead = async (bytes: Uint8Array): Promise<void> => {
@@ -29,13 +29,12 @@ export async function openDeviceTarget(path: string): Promise<ImageTarget> {
   return {
     path,
     maxBytes: deviceBytes,
-    taken,
+    readsAllBack: true,
     writtenBytes: () => writtenBytes,
     take: async (index, bytes) => {
       // Not before there is something to write: a card stays as it is if the image turns out to be none.
       if (!touched) await empty();
       touched = true;
-      taken.set(index, hashOf(bytes));
       writtenBytes += bytes.length;
       if (index === 0) head.set(bytes);
       else await writeAll(file, bytes, index * stretchBytes);

@@ -3,26 +3,34 @@ import { dirname } from 'node:path';
 import { RejectedError, systemCode } from '#core/runtime/errors.js';
 import { fileBlocks } from '../disk/blocks.js';
 import type { ImageTarget } from './image-target.js';
-import { stretchBytes } from './marked-blocks.js';
+import { stretchBytes } from './stretch.js';
 import { writeRuns } from './write-runs.js';
+
+export interface FileTargetOptions {
+  readonly overwrite: boolean;
+  /** A file in the same folder that holds the image already, and becomes it. */
+  readonly taken?: string;
+}
 
 /**
  * A file beside `out`, renamed to it when it is whole. Zeros are left out, so that it takes what it holds. Throws RejectedError
  * `refused` if `out` exists and may not be replaced.
  */
-export async function openFileTarget(out: string, overwrite: boolean): Promise<ImageTarget> {
+export async function openFileTarget(out: string, { overwrite, taken }: FileTargetOptions): Promise<ImageTarget> {
   await checkFree(out, overwrite);
   const path = `${out}.partial`;
   // What a killed run left is removed; one that still runs finds out when it renames.
   await rm(path, { force: true });
+  if (taken !== undefined) await rename(taken, path);
   // The image of a card holds what its device shows at the gateway.
-  const file = await open(path, 'wx+', 0o600);
+  const file = await open(path, taken === undefined ? 'wx+' : 'r+', 0o600);
   let writtenBytes = 0;
   return {
     path,
     writtenBytes: () => writtenBytes,
-    take: async (index, bytes) => {
-      writtenBytes += await writeRuns(file, bytes, index * stretchBytes);
+    readsAllBack: false,
+    take: async (index, bytes, runs) => {
+      writtenBytes += await writeRuns(file, bytes, index * stretchBytes, runs);
     },
     edit: async (imageBytes) => {
       await file.truncate(imageBytes);

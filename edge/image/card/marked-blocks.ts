@@ -1,8 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Blocks } from '../disk/blocks.js';
-
-/** The unit in which a card is copied, and compared afterwards. */
-export const stretchBytes = 1024 * 1024;
+import { stretchBytes } from './stretch.js';
 
 /** Notes which stretches are written through it. */
 export function markedBlocks(blocks: Blocks): { readonly blocks: Blocks; readonly marked: ReadonlySet<number> } {
@@ -36,15 +33,4 @@ export function withHead(blocks: Blocks, head: Uint8Array): Blocks {
       if (kept.length < bytes.length) blocks.write(position + kept.length, bytes.subarray(kept.length));
     },
   };
-}
-
-export function hashOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
-/** The hash of a stretch; the last one may be shorter. */
-export function hashStretch(blocks: Blocks, index: number): string {
-  const bytes = new Uint8Array(Math.min(stretchBytes, blocks.sizeBytes - index * stretchBytes));
-  blocks.read(index * stretchBytes, bytes);
-  return hashOf(bytes);
 }

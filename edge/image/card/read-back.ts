@@ -2,7 +2,8 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { RejectedError, systemCode } from '#core/runtime/errors.js';
 import { sectorBytes } from '../disk/sector.js';
-import { hashOf, stretchBytes } from './marked-blocks.js';
+import { hashesOf } from './file-digest.js';
+import { sizeOfStretch, stretchBytes } from './stretch.js';
 
 const wasmPageBytes = 64 * 1024;
 
@@ -10,8 +11,8 @@ export interface ReadBackOptions {
   readonly path: string;
   /** The card may be larger. */
   readonly imageBytes: number;
-  /** Hashes of stretches as they have to be. */
-  readonly expected: ReadonlyMap<number, string>;
+  /** Hashes of stretches as they have to be, by their index. */
+  readonly expected: ReadonlyMap<number, Buffer>;
   readonly signal?: AbortSignal;
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
@@ -54,9 +55,9 @@ async function compare(file: FileHandle, options: ReadBackOptions): Promise<bool
   let done = 0;
   for (const index of [...expected.keys()].sort((a, b) => a - b)) {
     signal?.throwIfAborted();
-    const wanted = Math.min(stretchBytes, imageBytes - index * stretchBytes);
+    const wanted = sizeOfStretch(index, imageBytes);
     if (!(await readStretch(file, bytes, index, wanted))) return false;
-    if (hashOf(bytes.subarray(0, wanted)) !== expected.get(index)) throw worn(path, index, wanted);
+    if (!hashesOf(bytes.subarray(0, wanted)).equals(expected.get(index)!)) throw worn(path, index, wanted);
     onProgress?.((done += wanted), expected.size * stretchBytes);
   }
   return true;

@@ -1,7 +1,7 @@
+import { createHash } from 'node:crypto';
 import { RejectedError } from '#core/runtime/errors.js';
 import type { BootPartition } from '../boot-partition.js';
 import type { CardDifference, FileHash } from '../card-types.js';
-import { hashOf } from './marked-blocks.js';
 
 /** A boot partition that remembers what was written to it. */
 export function remembering(boot: BootPartition): { readonly boot: BootPartition; files(): readonly FileHash[] } {
@@ -12,6 +12,7 @@ export function remembering(boot: BootPartition): { readonly boot: BootPartition
     files: () => [...written.values()],
     boot: {
       read: (path) => boot.read(path),
+      sha256: (path) => boot.sha256(path),
       list: (folder) => boot.list(folder),
       freeBytes: () => boot.freeBytes(),
       write: (file) => {
@@ -34,9 +35,9 @@ export function compareFiles(
 ): CardDifference[] {
   const different: CardDifference[] = [];
   for (const { path, sha256 } of files) {
-    const bytes = boot.read(path);
-    if (bytes === undefined) different.push({ path, reason: 'missing' });
-    else if (hashOf(bytes) !== sha256) different.push({ path, reason: 'differs' });
+    const found = boot.sha256(path);
+    if (found === undefined) different.push({ path, reason: 'missing' });
+    else if (found !== sha256) different.push({ path, reason: 'differs' });
   }
   return different;
 }
@@ -45,4 +46,8 @@ export function compareFiles(
 export function checkFiles(boot: BootPartition, files: readonly FileHash[]): void {
   const [first] = compareFiles(boot, files);
   if (first) throw new RejectedError('corrupt', `${first.path} was written, but ${first.reason} when it is read back`);
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }

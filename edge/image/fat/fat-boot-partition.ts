@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { RejectedError } from '#core/runtime/errors.js';
 import type { BootFile, BootPartition } from '../boot-partition.js';
 import type { Blocks } from '../disk/blocks.js';
@@ -27,13 +28,16 @@ export class FatBootPartition implements BootPartition {
   ) {}
 
   read(path: string): Uint8Array | undefined {
-    const name = fatNames(path).join('/');
-    const entry = this.volume.stat(name);
-    if (entry === undefined || entry.isFolder) return undefined;
-    if (entry.bytes > maxFileBytes || entry.bytes > this.geometry.clusters * this.geometry.clusterBytes) {
-      throw new RejectedError('corrupt', `the FAT claims that ${path} has ${entry.bytes} bytes`);
-    }
-    return this.volume.read(name, entry.bytes);
+    const file = this.fileAt(path);
+    return file && this.volume.read(file.name, file.bytes);
+  }
+
+  sha256(path: string): string | undefined {
+    const file = this.fileAt(path);
+    if (file === undefined) return undefined;
+    const hash = createHash('sha256');
+    this.volume.readChunks(file.name, file.bytes, (chunk) => hash.update(chunk));
+    return hash.digest('hex');
   }
 
   list(folder = ''): readonly string[] {
@@ -59,6 +63,16 @@ export class FatBootPartition implements BootPartition {
 
   close(): void {
     this.volume.close();
+  }
+
+  private fileAt(path: string): { readonly name: string; readonly bytes: number } | undefined {
+    const name = fatNames(path).join('/');
+    const entry = this.volume.stat(name);
+    if (entry === undefined || entry.isFolder) return undefined;
+    if (entry.bytes > maxFileBytes || entry.bytes > this.geometry.clusters * this.geometry.clusterBytes) {
+      throw new RejectedError('corrupt', `the FAT claims that ${path} has ${entry.bytes} bytes`);
+    }
+    return { name, bytes: entry.bytes };
   }
 
   /** Before anything is written: else a file that is replaced would be gone when it turns out that the new one has no room. */

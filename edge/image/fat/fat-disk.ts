@@ -24,12 +24,18 @@ export function fatDisk(blocks: Blocks, { infoSector }: FatGeometry, writable: b
   return {
     initialize: () => (writable ? 0 : STA_PROTECT),
     status: () => (writable ? 0 : STA_PROTECT),
-    read: (ff: FatFs, _drive, at, sector, count) =>
-      attempt(() => {
+    // Called for each cluster that is read, so without a function of its own.
+    read: (ff: FatFs, _drive, at, sector, count) => {
+      try {
         const into = ff.HEAPU8.subarray(at, at + count * sectorBytes);
         blocks.read((sector >>> 0) * sectorBytes, into);
         if (sector === infoSector) forgetFreeCount(into);
-      }),
+        return RES_OK;
+      } catch (error) {
+        failure ??= error;
+        return RES_ERROR;
+      }
+    },
     write: (ff: FatFs, _drive, at, sector, count) =>
       writable
         ? attempt(() => blocks.write((sector >>> 0) * sectorBytes, ff.HEAPU8.subarray(at, at + count * sectorBytes)))

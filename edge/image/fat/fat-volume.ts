@@ -96,17 +96,22 @@ export class FatVolume {
 
   read(path: string, bytes: number): Uint8Array {
     const whole = new Uint8Array(bytes);
+    this.readChunks(path, bytes, (chunk, done) => whole.set(chunk, done));
+    return whole;
+  }
+
+  /** Each chunk is valid during its call only. */
+  readChunks(path: string, bytes: number, use: (chunk: Uint8Array, done: number) => void): void {
     this.withFile(path, FA_READ, (file, buffer, count) => {
       for (let done = 0; done < bytes;) {
         const wanted = Math.min(chunkBytes, bytes - done);
         this.check(this.ff.f_read(file, buffer, wanted, count), path);
         const got = this.ff.getValue(count, 'i32');
         if (got !== wanted) throw new RejectedError('corrupt', `${path} ends before its size on the FAT`);
-        whole.set(this.ff.HEAPU8.subarray(buffer, buffer + got), done);
+        use(this.ff.HEAPU8.subarray(buffer, buffer + got), done);
         done += got;
       }
     });
-    return whole;
   }
 
   /** A file that is there is replaced. */

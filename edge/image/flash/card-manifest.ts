@@ -25,7 +25,12 @@ export const cardRecordSchema = z.strictObject({
   /** Beside the manifest. */
   file: z.string().min(1),
   bytes: z.int().positive(),
-  /** Of the whole image; a card has none. */
+  /** Of the whole image, as `fsverity digest` tells it; a card has none. */
+  fsverity: z
+    .string()
+    .regex(/^sha256:[0-9a-f]{64}$/)
+    .optional(),
+  /** Of the whole image, if it was asked for. */
   sha256: sha256.optional(),
   /** Of what was written into it, without the hash of any that holds a secret: a hash of a weak one tells it. */
   files: z.array(z.strictObject({ path: z.string(), bytes: z.int().nonnegative(), sha256: sha256.optional() })),

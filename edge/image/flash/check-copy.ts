@@ -8,7 +8,7 @@ import { filesOf, type CardPlan } from './plan-card.js';
 
 /** sha256 of every file of a boot partition. */
 export function bootHashes(boot: BootPartition): Map<string, string> {
-  return new Map(filesOf(boot).map((path) => [path, hashOf(boot.read(path)!)]));
+  return new Map(filesOf(boot).map((path) => [path, boot.sha256(path)!]));
 }
 
 /** Throws RejectedError `corrupt` unless the files are those that were there before, but for the plan’s. */

@@ -1,13 +1,15 @@
 import { rm } from 'node:fs/promises';
-import type { CardProgress, WrittenImage } from '../card-types.js';
+import type { CardProgress, UnpackedImage, WriteImageOptions, WrittenImage } from '../card-types.js';
 import { openCard } from '../card/open-card.js';
 import { writeImage } from '../card/write-image.js';
 import type { ImageSource } from '../source/image-source.js';
 import { bootHashes, checkBoot, checkCopy } from './check-copy.js';
-import { applyPlan, type CardPlan } from './plan-card.js';
+import { applyOwn, applyShared, type CardPlan } from './plan-card.js';
 
 export interface FlashCardOptions {
   readonly source: ImageSource;
+  /** The same image, if it was unpacked before; perhaps by {@link prepareImage}. */
+  readonly unpacked?: UnpackedImage;
   /** A file, or with `device` a device node that was checked. */
   readonly out: string;
   readonly device: boolean;
@@ -17,19 +19,27 @@ export interface FlashCardOptions {
   readonly plan: CardPlan;
   /** Reads all of the copy back, not only the files that were written. A device is always read back. */
   readonly verify: boolean;
+  /** Tell the SHA-256 of the whole file too. */
+  readonly sha256?: boolean;
   readonly signal: AbortSignal;
+  readonly beforeFinish?: WriteImageOptions['beforeFinish'];
   readonly onProgress: (progress: Omit<CardProgress, 'step'> & { readonly step: string }) => void;
 }
 
 /** Writes one card or its image. Throws what {@link writeImage} throws; then nothing is left of it. */
 export async function flashCard(options: FlashCardOptions): Promise<WrittenImage> {
-  const { source, out, device, plan, verify, signal, onProgress } = options;
+  const { out, device, plan, verify } = options;
   let before: ReadonlyMap<string, string> = new Map();
+  const prepared = options.unpacked?.prepared;
   const written = await writeImage({
-    ...{ source, out, device, overwrite: options.overwrite, timeMs: options.timeMs, signal, onProgress, hash: true },
-    edit(boot) {
+    ...options,
+    prepare(boot) {
       if (verify) before = bootHashes(boot);
-      applyPlan(plan, boot);
+      applyShared(plan, boot);
+    },
+    edit(boot) {
+      if (verify && prepared) before = bootHashes(boot);
+      applyOwn(plan, boot);
     },
   });
   try {

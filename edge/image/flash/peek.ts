@@ -1,15 +1,9 @@
-import { open, type FileHandle } from 'node:fs/promises';
-import { copyImage } from '../card/copy-image.js';
-import { stretchBytes } from '../card/marked-blocks.js';
-import { writeRuns } from '../card/write-runs.js';
-import { fileBlocks } from '../disk/blocks.js';
-import { readPartitionTable } from '../disk/read-partition-table.js';
+import { open } from 'node:fs/promises';
+import { dataRuns, writeRuns } from '../card/write-runs.js';
+import { bootEnd, headBytes } from './boot-end.js';
 import { rangeChunks, type FileRange } from '../source/file-range.js';
 import type { ImageSource, ReadOptions } from '../source/image-source.js';
 
-const mib = 1024 * 1024;
-/** Both kinds of partition table are in it, as far as their primary entries go. */
-const headBytes = 4 * mib;
 /** As large as images get; the file is sparse. */
 const assumedBytes = 2 ** 36;
 
@@ -75,10 +69,10 @@ async function unpackBoot(chunks: AsyncIterator<Uint8Array>, source: ImageSource
     while (!isKnown || doneBytes < endBytes) {
       const next = await chunks.next();
       if (next.done) break;
-      await writeRuns(handle, next.value, doneBytes);
+      await writeRuns(handle, next.value, doneBytes, dataRuns(next.value));
       doneBytes += next.value.length;
       if (doneBytes >= endBytes && !isKnown) {
-        endBytes = bootEnd(handle, source);
+        endBytes = bootEnd(handle, source.path, source.imageBytes ?? assumedBytes);
         isKnown = true;
       }
     }
@@ -86,25 +80,4 @@ async function unpackBoot(chunks: AsyncIterator<Uint8Array>, source: ImageSource
   } finally {
     await handle.close();
   }
-}
-
-/** Unpacks all of an image into a new file, with holes for zeros, which is not made to last. */
-export async function unpackImage(source: ImageSource, file: string, options: ReadOptions = {}): Promise<void> {
-  const handle = await open(file, 'wx+', 0o600);
-  try {
-    const take = async (index: number, bytes: Uint8Array): Promise<void> => {
-      await writeRuns(handle, bytes, index * stretchBytes);
-    };
-    await handle.truncate(await copyImage(source, { take }, options));
-  } finally {
-    await handle.close();
-  }
-}
-
-function bootEnd(handle: FileHandle, source: ImageSource): number {
-  const blocks = fileBlocks(handle.fd, source.path, source.imageBytes ?? assumedBytes);
-  const ends = readPartitionTable(blocks)
-    .partitions.filter(({ fat }) => fat)
-    .map(({ startBytes, sizeBytes }) => startBytes + sizeBytes);
-  return Math.max(headBytes, ...ends);
 }

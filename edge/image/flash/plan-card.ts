@@ -55,10 +55,24 @@ function instanceIdOf({ wifi, user, ...system }: CardWish['system'], ours: reado
   return `fieldline-${hash.digest('hex').slice(0, 16)}`;
 }
 
-/** Writes the plan; an installer that is there from an earlier flash goes first. */
-export function applyPlan({ files }: CardPlan, boot: BootPartition): void {
+/** The archives of the release: the same for every card, and nearly all that is written. */
+export function sharedFiles({ files }: Pick<CardPlan, 'files'>): BootFile[] {
+  return files.filter(isShared);
+}
+
+/** Writes what every card has; an installer that is there from an earlier flash goes first. */
+export function applyShared(plan: Pick<CardPlan, 'files'>, boot: BootPartition): void {
   for (const path of filesOf(boot, folder)) boot.remove(path);
-  for (const file of files) boot.write(file);
+  for (const file of sharedFiles(plan)) boot.write(file);
+}
+
+/** Writes the rest of the plan. */
+export function applyOwn({ files }: CardPlan, boot: BootPartition): void {
+  for (const file of files) if (!isShared(file)) boot.write(file);
+}
+
+function isShared({ path }: BootFile): boolean {
+  return path.startsWith(`${folder}parts/`);
 }
 
 /** The paths of all files below a folder, which ends with `/` or is empty. */

@@ -26,6 +26,11 @@ export interface ImageSource {
   readonly imageBytes?: number;
   /** Whether a reading of it may stand still half way while others are read. */
   readonly mayRest: boolean;
+  /**
+   * Unpacks into an open, empty file past this process, where a program of the system does the work; holes for zeros. What it
+   * has written so far may be read. Throws what reading does.
+   */
+  unpackInto?(fd: number, options?: ReadOptions): Promise<void>;
   /** The raw image in chunks, each valid only until the next is asked for. */
   read(options?: ReadOptions): AsyncIterable<Uint8Array>;
 }

@@ -6,7 +6,7 @@ import { hashFile } from './hash-file.js';
 import { imageFormatOf } from './image-format.js';
 import type { ImageFormat, ImageSource, OpenImageOptions, ReadOptions } from './image-source.js';
 import { unpackGz, unpackMember } from './inflate.js';
-import { inspectXz, unpackXz } from './xz-source.js';
+import { inspectXz, unpackXz, unpackXzInto } from './xz-source.js';
 import { inspectZip } from './zip-source.js';
 
 /** How a format is read, once its file has been looked at. */
@@ -14,6 +14,7 @@ interface Opened {
   readonly imageBytes?: number;
   readonly mayRest?: boolean;
   unpack(options: ReadOptions): AsyncIterable<Uint8Array>;
+  readonly unpackInto?: ImageSource['unpackInto'];
 }
 
 const openers: Readonly<Record<ImageFormat, (whole: FileRange, member?: string) => Promise<Opened> | Opened>> = {
@@ -23,7 +24,9 @@ const openers: Readonly<Record<ImageFormat, (whole: FileRange, member?: string) 
     const file = await inspectXz(whole.path, whole.endBytes);
     const unpack = (options: ReadOptions) => unpackXz(whole, file, options);
     // Our decoder is one for all of a process.
-    return { imageBytes: file.imageBytes, mayRest: file.byProgram, unpack };
+    const into = (fd: number, options: ReadOptions = {}) => unpackXzInto(whole, file, fd, options);
+    const { imageBytes, byProgram } = file;
+    return { imageBytes, mayRest: byProgram, unpack, ...(byProgram && { unpackInto: into }) };
   },
   zip: async ({ path }, wanted) => {
     const member = await inspectZip(path, wanted);
@@ -51,6 +54,7 @@ export async function openImage(path: string, options: OpenImageOptions = {}): P
     fileBytes: whole.endBytes,
     imageBytes,
     mayRest,
+    ...(opened.unpackInto && { unpackInto: opened.unpackInto }),
     read: (read = {}) => boundedImage(opened.unpack(read), { path, maxImageBytes, imageBytes, signal: read.signal }),
   };
 }

@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { RejectedError, systemCode } from '#core/runtime/errors.js';
 import { rangeStream, type FileRange } from './file-range.js';
@@ -24,10 +25,43 @@ export async function* unpackByProgram(
   absent: string,
   options: ReadOptions,
 ): AsyncIterable<Uint8Array> {
-  const xz = spawn('xz', ['-d', '-c'], { stdio: ['pipe', 'pipe', 'pipe'], env: environmentOfXz() });
+  const { stdout, ended, stop } = startXz(range, absent, 'pipe', options);
+  try {
+    yield* stdout!;
+    await ended();
+  } finally {
+    stop();
+  }
+}
+
+/** The same, into an open and empty file, past this process: a pipe costs more than all else that is done here. */
+export async function unpackIntoByProgram(
+  range: FileRange,
+  absent: string,
+  fd: number,
+  options: ReadOptions,
+): Promise<void> {
+  const { ended, stop } = startXz(range, absent, fd, options);
+  try {
+    await ended();
+  } finally {
+    stop();
+  }
+}
+
+interface RunningXz {
+  readonly stdout: Readable | null;
+  /** Throws what went wrong, with the program or the file that it is fed. */
+  ended(): Promise<void>;
+  stop(): void;
+}
+
+function startXz(range: FileRange, absent: string, output: 'pipe' | number, options: ReadOptions): RunningXz {
+  const xz = spawn('xz', ['-d', '-c'], { stdio: ['pipe', output, 'pipe'], env: environmentOfXz() });
+  const { stdin, stdout, stderr } = xz as ChildProcess & { stdin: Writable; stderr: Readable };
+  const complaints: Buffer[] = [];
+  stderr.on('data', (chunk: Buffer) => complaints.length < 16 && complaints.push(chunk));
   const ended = new Promise<void>((resolve, reject) => {
-    const complaints: Buffer[] = [];
-    xz.stderr.on('data', (chunk: Buffer) => complaints.length < 16 && complaints.push(chunk));
     xz.on('error', (cause) => {
       const isAbsent = systemCode(cause) === 'ENOENT';
       reject(isAbsent ? new RejectedError('refused', `${range.path} ${absent}`, { cause }) : cause);
@@ -40,32 +74,49 @@ export async function* unpackByProgram(
   ended.catch(() => undefined);
   const packed = rangeStream(range, options);
   // If the program ends early, its exit tells why.
-  xz.stdin.on('error', () => packed.destroy());
+  stdin.on('error', () => packed.destroy());
   let readError: Error | undefined;
   packed
     .on('error', (error) => {
       readError = error;
       xz.kill();
     })
-    .pipe(xz.stdin);
-  try {
-    yield* xz.stdout;
-    await ended;
-  } catch (error) {
-    throw readError ?? error;
-  } finally {
-    packed.destroy();
-    xz.kill();
-  }
+    .pipe(stdin);
+  // When all of the file was fed, ending that would not end the program.
+  options.signal?.addEventListener('abort', () => xz.kill(), { once: true });
+  return {
+    stdout,
+    ended: () =>
+      ended.catch((error: unknown) => {
+        throw readError ?? error;
+      }),
+    stop() {
+      packed.destroy();
+      xz.kill();
+    },
+  };
 }
 
 function environmentOfXz(): NodeJS.ProcessEnv {
   return { ...process.env, ...environment };
 }
 
+/** What the program says of the file that it writes, as the system would have told us. */
+const writeErrors: readonly (readonly [sentence: RegExp, code: string])[] = [
+  [/No space left/, 'ENOSPC'],
+  [/quota/i, 'EDQUOT'],
+  [/too large/i, 'EFBIG'],
+  [/./, 'EIO'],
+];
+
 /** It says `xz: (stdin): Compressed data is corrupt`. */
 function failure(path: string, said: string, end: NodeJS.Signals | number | null): Error {
   const line = said.trim().split('\n').at(-1)!;
+  const writing = /\(stdout\): Write error: (.*)/.exec(said)?.[1];
+  if (writing !== undefined) {
+    const code = writeErrors.find(([sentence]) => sentence.test(writing))?.[1] ?? 'EIO';
+    return Object.assign(new Error(`${path} could not be unpacked: ${writing}`), { code });
+  }
   const sentence = line.replace(/^xz: (\(stdin\): )?/, '') || `the program xz ended with ${end}`;
   if (typeof end === 'number' && !/memory/i.test(sentence)) return new Error(sentence);
   return new RejectedError('unavailable', `${path} could not be unpacked: ${sentence}`);

@@ -1,12 +1,12 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import xzDecompress from 'xz-decompress';
-import { messageOf, RejectedError } from '#core/runtime/errors.js';
+import { messageOf, RejectedError, systemCode } from '#core/runtime/errors.js';
 import { rangeStream, type FileRange } from './file-range.js';
 import type { ReadOptions } from './image-source.js';
 import { readXzIndex } from './xz-index.js';
 import { beyondOurDecoder } from './xz-needs.js';
-import { hasXzProgram, unpackByProgram } from './xz-program.js';
+import { hasXzProgram, unpackByProgram, unpackIntoByProgram } from './xz-program.js';
 
 export interface XzFile {
   readonly imageBytes: number;
@@ -37,9 +37,27 @@ function readFacts(path: string, fileBytes: number): Omit<XzFile, 'byProgram'> {
 }
 
 export function unpackXz(range: FileRange, file: XzFile, options: ReadOptions): AsyncIterable<Uint8Array> {
-  if (!file.byProgram) return byOurDecoder(range, options);
-  const why = file.beyondOurs === undefined ? 'was to be unpacked by' : `uses ${file.beyondOurs}, which needs`;
-  return unpackByProgram(range, `${why} the program xz: install it (xz-utils) or unpack the file`, options);
+  return file.byProgram ? unpackByProgram(range, absentProgram(file), options) : byOurDecoder(range, options);
+}
+
+/** By the program alone, into an open and empty file. */
+export async function unpackXzInto(range: FileRange, file: XzFile, fd: number, options: ReadOptions): Promise<void> {
+  try {
+    await unpackIntoByProgram(range, absentProgram(file), fd, options);
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (error instanceof RejectedError || systemCode(error) !== undefined) throw error;
+    throw new RejectedError('corrupt', `${range.path} is damaged or cut short: ${messageOf(error)}`, { cause: error });
+  }
+  const { size } = fstatSync(fd);
+  if (size === file.imageBytes) return;
+  const what = `it unpacks to ${size} bytes, but says that it has ${file.imageBytes}`;
+  throw new RejectedError('corrupt', `${range.path} is damaged: ${what}`);
+}
+
+function absentProgram({ beyondOurs }: XzFile): string {
+  const why = beyondOurs === undefined ? 'was to be unpacked by' : `uses ${beyondOurs}, which needs`;
+  return `${why} the program xz: install it (xz-utils) or unpack the file`;
 }
 
 /** Results of xz-embedded that a damaged file can have. */

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { existsSync, watch } from 'node:fs';
 import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { digestFile } from '../../../edge/image/card/digest-file.js';
 import type { CardManifest } from '../../../edge/image/flash/card-manifest.js';
 import { ensureServer } from '../../servers/ensure.js';
 import { runCommand } from '../../servers/run-command.js';
@@ -113,7 +114,7 @@ it('makes one card that code of others reads: files, secrets, and nothing else c
   expect(made.subarray(0, bootStartBytes).equals(base.subarray(0, bootStartBytes))).toBe(true);
 });
 
-it('makes the same bytes of the same inputs, packed or not', async () => {
+it('makes the same bytes of the same inputs, packed or not, alone or as one of many', async () => {
   const folder = await newFolder();
   const outs = ['one.img', 'two.img', 'three.img'].map(folder.file);
   const password = { environment: { 'password-file': 'hunter2-hunter2' } };
@@ -125,6 +126,17 @@ it('makes the same bytes of the same inputs, packed or not', async () => {
   const [one, two, three] = await Promise.all(outs.map((out) => readFile(out)));
   expect(one!.equals(two!)).toBe(true);
   expect(one!.equals(three!)).toBe(true);
+  const table = ['pi-07', 'pi-08'].map((device) => `${device},${folder.file(`${device}.token`)}`);
+  for (const device of ['pi-07', 'pi-08']) await writeFile(folder.file(`${device}.token`), `${deviceSecret}\n`);
+  await writeFile(folder.file('fleet.csv'), ['device,token-file', ...table].join('\n'));
+  const batch = ['--batch', folder.file('fleet.csv'), '--out', folder.file('cards'), '--sha256', '--json'];
+  const { stdout } = await runFlash([...folder.words, '--user', 'pi', ...batch], password);
+  const { cards } = JSON.parse(stdout) as CardManifest;
+  expect((await readFile(folder.file('cards/plant1_pi-07.img'))).equals(one!)).toBe(true);
+  expect(cards[0]).toMatchObject({
+    sha256: createHash('sha256').update(one!).digest('hex'),
+    fsverity: await digestFile(outs[0]!),
+  });
   expect((await readCard(outs[0]!))['user-data']).toMatch(/hashed_passwd: .?\$6\$[0-9a-f]{16}\$/);
 });
 
@@ -210,13 +222,13 @@ describe('what goes wrong leaves nothing behind', () => {
   it('kill -9 in the middle of a batch: what is made stays made', async () => {
     const folder = await newFolder();
     const [fleet, out] = [folder.file('fleet.csv'), folder.file('cards')];
-    await writeFile(fleet, 'device\npi-01\npi-02\npi-03\n');
+    await writeFile(fleet, 'device\npi-01\npi-02\npi-03\npi-04\n');
     await mkdir(out);
     const words = [...withAuthority(folder), '--batch', fleet, '--out', out];
     const watcher = watch(out);
-    // The first is written down by then, and the last is not begun.
+    // Two are made at once: one of the first is there by then, and the last is not begun.
     const begun = new Promise<void>((resolve) => {
-      watcher.on('change', (_, name) => (String(name) === 'plant1_pi-02.img.partial' ? resolve() : undefined));
+      watcher.on('change', (_, name) => (String(name) === 'plant1_pi-03.img.partial' ? resolve() : undefined));
     });
     const child = spawn(process.execPath, [fieldline, 'flash', ...words], { stdio: 'ignore' });
     const ended = new Promise((resolve) => child.on('close', resolve));
@@ -225,10 +237,10 @@ describe('what goes wrong leaves nothing behind', () => {
     await ended;
     watcher.close();
     const { code, stderr } = await runFlash(words);
-    expect([code, stderr]).toEqual([0, expect.stringContaining('plant1_pi-01.img is there already')]);
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/plant1_pi-0[12]\.img is there already/)]);
     expect((await readdir(out)).sort()).toEqual([
       'fieldline-cards.json',
-      ...['plant1_pi-01.img', 'plant1_pi-02.img', 'plant1_pi-03.img'],
+      ...['plant1_pi-01.img', 'plant1_pi-02.img', 'plant1_pi-03.img', 'plant1_pi-04.img'],
     ]);
   });
 

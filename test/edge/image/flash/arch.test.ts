@@ -5,6 +5,7 @@ import { imageArch } from '../../../../edge/image/flash/arch.js';
 function bootOf(files: Readonly<Record<string, string>>): BootPartition {
   return {
     read: (path) => (files[path] === undefined ? undefined : Buffer.from(files[path])),
+    sha256: () => undefined,
     list: () => Object.keys(files),
     write: () => undefined,
     remove: () => undefined,

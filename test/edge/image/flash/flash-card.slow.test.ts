@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { digestFile } from '../../../../edge/image/card/digest-file.js';
 import { openCard } from '../../../../edge/image/card/open-card.js';
 import { flashCard, type FlashCardOptions } from '../../../../edge/image/flash/flash-card.js';
 import { bootHashes, checkBoot, checkCopy } from '../../../../edge/image/flash/check-copy.js';
@@ -45,16 +47,18 @@ it('writes a card in place, as a device, and reads all of it back', async () => 
   const written = await flashCard({ ...options, out: node, device: true });
   expect(written.sha256).toBeUndefined();
   expect(written.files.map(({ path }) => path).sort()).toEqual(plan.files.map(({ path }) => path).sort());
-  const file = await flashCard(options);
+  expect(written.fsverity).toBeUndefined();
+  const file = await flashCard({ ...options, sha256: true });
   const [device, image] = await Promise.all([readFile(node), readFile(options.out)]);
   expect(device.subarray(0, image.length).equals(image)).toBe(true);
   expect(image.length).toBe((await stat(base)).size);
-  expect(file.sha256).toMatch(/^[0-9a-f]{64}$/);
+  expect(file.sha256).toBe(createHash('sha256').update(image).digest('hex'));
+  expect(file.fsverity).toBe(await digestFile(options.out));
 });
 
 it('tells its steps, and stops when it is told to', async () => {
   const { options, steps } = await setup();
-  await flashCard(options);
+  await flashCard({ ...options, sha256: true });
   expect([...steps]).toEqual(expect.arrayContaining(['copy', 'hash']));
   const abort = new AbortController();
   const stopped = flashCard({

@@ -10,6 +10,7 @@ const files: Readonly<Record<string, string>> = {
 };
 const boot: BootPartition = {
   read: (path) => (files[path] === undefined ? undefined : Buffer.from(files[path])),
+  sha256: () => expect.unreachable(),
   list: () => Object.keys(files),
   write: () => expect.unreachable(),
   remove: () => expect.unreachable(),
