@@ -1,10 +1,10 @@
 import type { DeviceView } from '../cloud/serve/device-view.js';
 import type { FleetView } from '../gateway/rollout/fleet-door.js';
 import type { LeftOut } from '../gateway/rollout/new-rollout.js';
-import type { RolloutView, StageView } from '../gateway/rollout/rollout-view.js';
+import type { RolloutView } from '../gateway/rollout/rollout-view.js';
 import { arrivalOf } from '#core/contract/arrival.js';
 import { deviceKey } from '#core/contract/names.js';
-import type { RolloutStatus } from '#core/contract/rollout-state.js';
+import type { RolloutStatus, StageView } from '#core/contract/rollout-state.js';
 import { ApiClient } from '#core/runtime/api-client.js';
 import { systemClock } from '#core/runtime/clock.js';
 import { arrivedInWords } from './arrived-in-words.js';

@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { systemCode } from '#core/runtime/errors.js';
 import type { BootPartition } from '../../edge/image/boot-partition.js';
 import type { EditBoot, UnpackedImage } from '../../edge/image/card-types.js';
 import { openCard } from '../../edge/image/card/open-card.js';
@@ -145,6 +146,6 @@ function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    return systemCode(error) === 'EPERM';
   }
 }

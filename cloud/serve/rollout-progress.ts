@@ -4,14 +4,13 @@ import type { DeviceId } from '#core/contract/names.js';
 import type { RolloutDevice } from '#core/contract/rollout.js';
 import { isUnderway, type Rollout } from '#core/contract/rollout-book.js';
 import {
-  countStates,
   openStage,
-  stageStatus,
   stateOf,
   statusOf,
+  viewStage,
   type DeviceState,
   type RolloutStatus,
-  type StageStatus,
+  type StageView,
 } from '#core/contract/rollout-state.js';
 import { answerJson, queryOf, type ApiContext, type Route } from './api-context.js';
 import { countSince } from './completeness-since.js';
@@ -39,18 +38,7 @@ export interface RolloutProgress {
   /** The stage that is open now, from 0; -1 before the first. */
   readonly stage: number;
   /** Null of one that is over and not the newest: its devices have gone on. */
-  readonly stages: readonly StageProgress[] | null;
-}
-
-export interface StageProgress {
-  readonly name: string;
-  readonly select: string;
-  readonly status: StageStatus;
-  readonly openedUs: number | null;
-  readonly devices: number;
-  readonly offline: number;
-  /** How many devices are in each state; those of no device are left out. */
-  readonly states: Readonly<Partial<Record<DeviceState, number>>>;
+  readonly stages: readonly StageView[] | null;
 }
 
 /** A device that is not through: it failed, or a stage waits for it. */
@@ -151,18 +139,7 @@ function viewRollout(rollout: Rollout, devices: readonly (readonly HeldDevice[])
     devices: rollout.devices.reduce((sum, stage) => sum + stage.length, 0),
     completeness: head.completeness,
     stage: openStage(rollout),
-    stages: devices?.map((stage, n) => viewStage(rollout, stage, n)) ?? null,
-  };
-}
-
-function viewStage(rollout: Rollout, devices: readonly HeldDevice[], stage: number): StageProgress {
-  return {
-    ...rollout.head.stages[stage]!,
-    status: stageStatus(rollout, stage),
-    openedUs: rollout.openedUs.get(stage) ?? null,
-    devices: devices.length,
-    offline: devices.filter(({ online }) => !online).length,
-    states: countStates(devices.map(({ state }) => state)),
+    stages: devices?.map((stage, n) => viewStage(rollout, n, stage)) ?? null,
   };
 }
 

@@ -69,9 +69,38 @@ export function statusOf({ end, order }: Pick<Rollout, 'end' | 'order'>): Rollou
   return end?.status ?? (order?.want === 'pause' ? 'paused' : 'running');
 }
 
-/** How many are in each state; those of no device are left out. */
-export function countStates(states: Iterable<DeviceState>): Partial<Record<DeviceState, number>> {
+function countStates(states: Iterable<DeviceState>): Partial<Record<DeviceState, number>> {
   const counts: Partial<Record<DeviceState, number>> = {};
   for (const state of states) counts[state] = (counts[state] ?? 0) + 1;
   return counts;
+}
+
+/** A stage as the APIs tell it. */
+export interface StageView {
+  readonly name: string;
+  readonly select: string;
+  readonly status: StageStatus;
+  /** Null until the log took its opening. */
+  readonly openedUs: number | null;
+  readonly devices: number;
+  readonly offline: number;
+  /** How many devices are in each state; those of no device are left out. */
+  readonly states: Readonly<Partial<Record<DeviceState, number>>>;
+}
+
+/** `devices` are those of this stage. */
+export function viewStage(
+  rollout: Rollout,
+  stage: number,
+  devices: readonly { readonly state: DeviceState; readonly online: boolean }[],
+): StageView {
+  const openedUs = rollout.openedUs.get(stage) ?? Infinity;
+  return {
+    ...rollout.head.stages[stage]!,
+    status: stageStatus(rollout, stage),
+    openedUs: Number.isFinite(openedUs) ? openedUs : null,
+    devices: devices.length,
+    offline: devices.filter(({ online }) => !online).length,
+    states: countStates(devices.map(({ state }) => state)),
+  };
 }

@@ -1,14 +1,13 @@
 import type { RolloutDevice } from '#core/contract/rollout.js';
 import type { Rollout } from '#core/contract/rollout-book.js';
 import {
-  countStates,
   openStage,
-  stageStatus,
   stateOf,
   statusOf,
+  viewStage,
   type DeviceState,
   type RolloutStatus,
-  type StageStatus,
+  type StageView,
 } from '#core/contract/rollout-state.js';
 import type { Rollouts } from './rollouts.js';
 
@@ -32,17 +31,6 @@ export interface RolloutView {
   readonly devices: readonly RolloutDeviceView[];
 }
 
-export interface StageView {
-  readonly name: string;
-  readonly select: string;
-  readonly status: StageStatus;
-  readonly openedUs: number | null;
-  readonly devices: number;
-  readonly offline: number;
-  /** How many devices are in each state; those of no device are left out. */
-  readonly states: Readonly<Partial<Record<DeviceState, number>>>;
-}
-
 export interface RolloutDeviceView {
   readonly site: string;
   readonly device: string;
@@ -62,14 +50,7 @@ export function viewRollout(rollout: Rollout, rollouts: Rollouts): RolloutView {
   const { id, head, end } = rollout;
   const views = rollout.devices.map((devices) => devices.map((device) => viewDevice(rollout, device, rollouts)));
   const { version, createdUs, by, trialMs, maxFailures, maxWaitMs = null, completeness, releases } = head;
-  const stages = views.map((devices, n) => ({
-    ...head.stages[n]!,
-    status: stageStatus(rollout, n),
-    openedUs: finite(rollout.openedUs.get(n)),
-    devices: devices.length,
-    offline: devices.filter(({ online }) => !online).length,
-    states: countStates(devices.map(({ state }) => state)),
-  }));
+  const stages = views.map((devices, stage) => viewStage(rollout, stage, devices));
   return {
     ...{ id, version, status: statusOf(rollout), reason: end?.reason ?? null, createdUs, by, trialMs, maxFailures },
     ...{
@@ -94,10 +75,6 @@ function viewDevice(rollout: Rollout, device: RolloutDevice, rollouts: Rollouts)
     received: since?.received ?? null,
     expected: since?.expected ?? null,
   };
-}
-
-function finite(timeUs: number | undefined): number | null {
-  return timeUs !== undefined && Number.isFinite(timeUs) ? timeUs : null;
 }
 
 /** For a list: without its devices. */

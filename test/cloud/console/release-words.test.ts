@@ -7,7 +7,7 @@ import {
   stageCounts,
   stageShares,
 } from '../../../cloud/console/page/model/rollout-words.js';
-import type { HeldDevice, ReleaseView, RolloutProgress, StageProgress } from '../../../cloud/console/page/api/types.js';
+import type { HeldDevice, ReleaseView, RolloutProgress, StageView } from '../../../cloud/console/page/api/types.js';
 
 type Report = NonNullable<ReleaseView['report']>;
 
@@ -35,7 +35,7 @@ describe('the mark of a device', () => {
   });
 });
 
-const stage = (states: StageProgress['states']): StageProgress => ({
+const stage = (states: StageView['states']): StageView => ({
   ...{ name: 'all', select: 'all', status: 'open', openedUs: 1, offline: 0, states },
   devices: Object.values(states).reduce((sum, count) => sum + count, 0),
 });

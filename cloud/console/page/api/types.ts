@@ -1,20 +1,16 @@
 import type { DeviceAlert } from '#core/contract/alert.js';
 import type { Form, Quality } from '#core/contract/reading.js';
+import type { StageView } from '#core/contract/rollout-state.js';
 import type { Columns } from '../../../serve/columns.js';
 import type { Completeness, DeviceView } from '../../../serve/device-view.js';
 import type { PipelineView } from '../../../serve/pipeline.js';
 import type { ReleaseView } from '../../../serve/release-view.js';
-import type {
-  HeldDevice,
-  RolloutProgress,
-  RolloutProgressAnswer,
-  StageProgress,
-} from '../../../serve/rollout-progress.js';
+import type { HeldDevice, RolloutProgress, RolloutProgressAnswer } from '../../../serve/rollout-progress.js';
 import type { Tier } from '../../../store/store.js';
 
 /** The documents of the HTTP API (`/api/v1`). Times are microseconds since 1970, UTC. */
 export type { Columns, Completeness, DeviceAlert, DeviceView, Form, PipelineView, Quality, ReleaseView, Tier };
-export type { HeldDevice, RolloutProgress, RolloutProgressAnswer, StageProgress };
+export type { HeldDevice, RolloutProgress, RolloutProgressAnswer, StageView };
 
 export interface LastValue {
   readonly timeUs: number;

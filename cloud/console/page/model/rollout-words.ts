@@ -1,4 +1,4 @@
-import type { HeldDevice, RolloutProgress, StageProgress } from '../api/types.js';
+import type { HeldDevice, RolloutProgress, StageView } from '../api/types.js';
 import { formatCount, plural } from './format.js';
 
 type DeviceState = HeldDevice['state'];
@@ -26,13 +26,13 @@ const states: Readonly<Record<DeviceState, StateWords>> = {
 };
 
 /** How many devices of a stage are in each state, without those in which none is. */
-export function stageCounts({ states: counts }: StageProgress): { count: number; share: Share; words: string }[] {
+export function stageCounts({ states: counts }: StageView): { count: number; share: Share; words: string }[] {
   const entries = Object.entries(states) as [DeviceState, StateWords][];
   return entries.map(([state, how]) => ({ count: counts[state] ?? 0, ...how })).filter(({ count }) => count > 0);
 }
 
 /** The parts of a stage's bar, in order; they add up to its devices. */
-export function stageShares(stage: StageProgress): { share: Share; count: number }[] {
+export function stageShares(stage: StageView): { share: Share; count: number }[] {
   const sums = new Map<Share, number>();
   for (const { share, count } of stageCounts(stage)) sums.set(share, (sums.get(share) ?? 0) + count);
   return [...sums].map(([share, count]) => ({ share, count }));

@@ -1,4 +1,4 @@
-import type { RolloutProgress, StageProgress } from '../api/types.js';
+import type { RolloutProgress, StageView } from '../api/types.js';
 import { formatCount } from '../model/format.js';
 import { ordersOf, rolloutSentence, stageCounts, stageShares } from '../model/rollout-words.js';
 import { badge, rolloutBadge } from '../ui/badges.js';
@@ -46,7 +46,7 @@ function times(
 
 const stageKinds = { passed: ['ok', 'check'], open: ['info', 'arrow'], waiting: ['quiet', null] } as const;
 
-function stageEntry(stage: StageProgress, n: number, nowUs: number): HTMLElement {
+function stageEntry(stage: StageView, n: number, nowUs: number): HTMLElement {
   const { name, select, status, openedUs, devices, offline } = stage;
   const [kind, sign] = stageKinds[status];
   const opened = openedUs === null ? null : h('span', { class: 'muted' }, 'opened ', ageElement(openedUs, nowUs));
@@ -77,7 +77,7 @@ function count(of: number, words: string, kind: string): HTMLElement {
 const width = 1000;
 
 /** The devices of a stage as one bar. What it shows stands below it in numbers. */
-function stageBar(stage: StageProgress): SVGElement {
+function stageBar(stage: StageView): SVGElement {
   let x = 0;
   const parts = stageShares(stage).map(({ share, count: of }) => {
     const part = svg('rect', { class: share, x, y: 0, width: (width * of) / Math.max(1, stage.devices), height: 10 });
